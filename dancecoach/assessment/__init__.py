@@ -1,0 +1,1 @@
+"""How motion and music agree: eight-count primitives and synchrony."""

@@ -1,0 +1,1 @@
+"""What is seen and heard: poses from pictures, beats from sound."""

@@ -1,0 +1,1 @@
+"""Takes on disk: recorder, store, replay, export."""

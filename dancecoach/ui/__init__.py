@@ -1,0 +1,1 @@
+"""The Qt front end: it paints snapshots and commands the engine."""
