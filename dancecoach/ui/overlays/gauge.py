@@ -1,0 +1,65 @@
+"""The sharp music synchrony rate as a gauge."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+
+from dancecoach.types import Synchrony
+from dancecoach.ui.overlays.base import CENTER, LEFT, RIGHT, Scene, panel, write, write_wrapped
+from dancecoach.ui.theme import LARGE_TYPE, Theme
+from dancecoach.ui.words import UNKNOWN, percent, with_msr
+
+
+class GaugeOverlay:
+    """A half circle from 0 to 100 %, the confidence interval as a band, the reason when there is no score."""
+
+    def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
+        """Paint the score of the last 32 counts, or of the last 8 while there is no longer one."""
+        panel(painter, rect, theme)
+        snapshot = scene.snapshot
+        synchrony = with_msr(snapshot.synchrony_32, snapshot.synchrony_8)
+        unit = theme.unit
+        inner = rect.adjusted(1.6 * unit, 0.9 * unit, -1.6 * unit, -1.2 * unit)
+        head = QRectF(inner.left(), inner.top(), inner.width(), 4.4 * unit)
+        small = 3.2 / (LARGE_TYPE if theme.large else 1.0)
+        known = synchrony is not None and synchrony.msr is not None
+        counts = "" if not known else "32 counts" if synchrony is snapshot.synchrony_32 else "8 counts"
+        half = head.width() / 2
+        write(painter, head.adjusted(0, 0, -half, 0), "in time", theme, small, "muted", False, LEFT)
+        write(painter, head.adjusted(half, 0, 0, 0), counts, theme, small, "muted", False, RIGHT)
+        place = QRectF(inner.left(), head.bottom() + unit, inner.width(), inner.bottom() - head.bottom() - unit)
+        if known:
+            self._arc(painter, place, synchrony, theme)
+            return
+        reason = synchrony.reason if synchrony is not None and synchrony.reason else "No score yet"
+        words = min(8.4 * unit, place.height() * 0.42)
+        self._arc(painter, place.adjusted(0, 0, 0, -words), None, theme)
+        write_wrapped(painter, place.adjusted(0, place.height() - words, 0, 0), reason, theme, 3.2, "muted", True)
+
+    def _arc(self, painter: QPainter, rect: QRectF, synchrony: Synchrony | None, theme: Theme) -> None:
+        thick = 2.6 * theme.unit
+        radius = min(rect.width() / 2, rect.height()) - thick / 2
+        top = rect.top() + (rect.height() - radius - thick / 2) / 2 + thick / 2
+        circle = QRectF(rect.center().x() - radius, top, 2 * radius, 2 * radius)
+        pen = QPen(theme.color("line"), thick)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(pen)
+        painter.drawArc(circle, 0, 180 * 16)
+        number = QRectF(circle.left() + 1.1 * thick, top + radius * 0.42, 2 * (radius - 1.1 * thick), radius * 0.62)
+        if synchrony is None or synchrony.msr is None:
+            write(painter, number, UNKNOWN, theme, 11.0, "muted", True, CENTER)
+            return
+        value = min(max(synchrony.msr, 0.0), 1.0)
+        pen.setColor(theme.color("accent"))
+        painter.setPen(pen)
+        painter.drawArc(circle, 180 * 16, -round(value * 180 * 16))
+        if synchrony.msr_interval is not None:
+            low, high = (min(max(bound, 0.0), 1.0) for bound in synchrony.msr_interval)
+            band = QPen(theme.color("text"), max(1.0, thick * 0.3))
+            band.setCapStyle(Qt.PenCapStyle.FlatCap)
+            painter.setPen(band)
+            inside = circle.adjusted(thick * 0.85, thick * 0.85, -thick * 0.85, -thick * 0.85)
+            painter.drawArc(inside, round((1 - high) * 180 * 16), round((high - low) * 180 * 16))
+        write(painter, number, percent(value), theme, 12.0, "text", True, CENTER)

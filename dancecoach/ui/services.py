@@ -1,0 +1,51 @@
+"""What the windows need from the rest of the program beside the engine, handed in as callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from dancecoach.config import Settings
+
+if TYPE_CHECKING:
+    from dancecoach.ui.review_model import ReviewStore
+
+
+class Device(Protocol):
+    """A camera, microphone or loudspeaker: `name` to show, `id` to hand to the engine."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on screen."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """What `use_camera` and `use_audio` take."""
+        ...
+
+
+def _no_devices() -> Sequence[Device]:
+    return ()
+
+
+def _keep_nothing(settings: Settings) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Services:
+    """Callables of the surrounding program.
+
+    `save_settings` is called in a worker thread; the `list_…` callables in the main thread when a menu opens;
+    `review` makes the store of recorded sessions when the review window is opened first.
+    """
+
+    list_cameras: Callable[[], Sequence[Device]] = _no_devices
+    list_audio_inputs: Callable[[], Sequence[Device]] = _no_devices
+    list_audio_outputs: Callable[[], Sequence[Device]] = _no_devices
+    save_settings: Callable[[Settings], None] = _keep_nothing
+    review: Callable[[], ReviewStore] | None = None
+    sessions_folder: Path = field(default_factory=Path)

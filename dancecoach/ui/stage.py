@@ -1,0 +1,207 @@
+"""The mirror itself: one widget that paints the newest snapshot."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from dancecoach.clock import Clock, SystemClock
+from dancecoach.types import Notice, StageTiming, VideoFrame
+from dancecoach.ui.coach import Coach
+from dancecoach.ui.layout import PictureMap, arrange
+from dancecoach.ui.overlays import OVERLAYS, Scene
+from dancecoach.ui.overlays.base import CENTER, write
+from dancecoach.ui.theme import Theme, make_theme
+
+_KEPT = 240  # paints whose durations are remembered
+
+
+class Stage(QWidget):
+    """Paints the mirrored picture and every overlay; a click on somebody follows them.
+
+    Parameters
+    ----------
+    coach : Coach
+        Where the snapshots come from.
+    theme, mirror, large, debug
+        As in the settings.
+    clock : Clock
+        The clock of the snapshot's times.
+    """
+
+    tapped = Signal()
+
+    def __init__(
+        self,
+        coach: Coach,
+        theme: str = "dark",
+        mirror: bool = True,
+        large: bool = False,
+        debug: bool = False,
+        clock: Clock | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Mirror")
+        self.setAccessibleDescription("The camera picture with count, tempo and timing. Click a person to follow.")
+        self.coach = coach
+        self.clock = clock or SystemClock()
+        self.mirror = mirror
+        self.debug = debug
+        self.help_rows: Sequence[tuple[str, str]] = ()
+        self.paint_count = 0
+        self.picture: PictureMap | None = None
+        self._theme_name, self._large = theme, large
+        self._theme: Theme = make_theme(theme, 1280, 720, large)
+        self._places: Mapping[str, QRectF] = {}
+        self._message: tuple[Notice, float] | None = None
+        self._scaled: QImage | None = None
+        self._scaled_key: tuple[object, ...] = ()
+        self._reported: tuple[int, float] | None = None
+        self._durations: deque[float] = deque(maxlen=_KEPT)
+        self._painted_at: deque[float] = deque(maxlen=_KEPT)
+        self._arrange()
+
+    @property
+    def theme(self) -> Theme:
+        """The theme at the present size."""
+        return self._theme
+
+    def set_look(self, theme: str, large: bool) -> None:
+        """Change theme and type size."""
+        self._theme_name, self._large = theme, large
+        self._arrange()
+        self.update()
+
+    def say(self, notice: Notice, seconds: float = 5.0) -> None:
+        """Show a notice of the window's own, before those of the snapshot, for some seconds."""
+        self._message = (notice, self.clock.now() + seconds)
+        self.update()
+
+    def paint_timing(self) -> StageTiming:
+        """Return how long paints took and how many a second there were, of the last few seconds."""
+        if len(self._painted_at) < 2:
+            return StageTiming(0.0, 0.0, 0.0)
+        p50, p95 = np.percentile(np.asarray(self._durations), (50, 95))
+        span = self._painted_at[-1] - self._painted_at[0]
+        return StageTiming(float(p50), float(p95), (len(self._painted_at) - 1) / span if span > 0 else 0.0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Arrange the parts anew."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        width, height = max(self.width(), 1), max(self.height(), 1)
+        self._theme = make_theme(self._theme_name, width, height, self._large)
+        self._places = arrange(width, height, self._large)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Follow whoever was tapped."""
+        self.tapped.emit()
+        if self.help_rows:
+            self.help_rows = ()
+            return
+        panels = [place for name, place in self._places.items() if name not in ("stage", "picture", "notices")]
+        point = event.position()
+        if event.button() != Qt.MouseButton.LeftButton or any(place.contains(point) for place in panels):
+            return
+        where = self.picture.to_image(point) if self.picture is not None else None
+        if where is not None:
+            self.coach.follow_person(*where)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the newest snapshot, then report the picture if it was not painted before."""
+        started = time.perf_counter()
+        snapshot = self.coach.snapshot()
+        now = self.clock.now()
+        if self._message is not None:
+            if now < self._message[1]:
+                snapshot = dataclasses.replace(snapshot, notices=(self._message[0], *snapshot.notices))
+            else:
+                self._message = None
+        painter = QPainter(self)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        self._paint_picture(painter, snapshot.frame)
+        scene = Scene(
+            snapshot=snapshot,
+            seen_at=now + snapshot.display_latency,
+            picture=self.picture,
+            mirror=self.mirror,
+            debug=self.debug,
+            own_timings=(("paint", self.paint_timing()),) if self.debug else (),
+            help_rows=self.help_rows,
+        )
+        for place, overlay in OVERLAYS:
+            overlay.paint(painter, self._places[place], scene, self._theme)
+        painter.end()
+        self.paint_count += 1
+        frame = snapshot.frame
+        if frame is not None and self._reported != (frame.index, frame.arrival):
+            self._reported = (frame.index, frame.arrival)
+            self.coach.report_paint(frame.arrival, self.clock.now())
+        ended = time.perf_counter()
+        self._durations.append(1000.0 * (ended - started))
+        self._painted_at.append(ended)
+
+    def _paint_picture(self, painter: QPainter, frame: VideoFrame | None) -> None:
+        theme, whole = self._theme, self._places["stage"]
+        if frame is None:
+            self.picture, self._scaled, self._scaled_key = None, None, ()
+            painter.fillRect(whole, theme.color("background"))
+            write(painter, self._empty(), "no picture", theme, 5.0, "line", True, CENTER)
+            return
+        height, width = frame.image.shape[:2]
+        self.picture = PictureMap.fit(self._places["picture"], width, height, self.mirror)
+        rect = self.picture.rect
+        for bar in _around(whole, rect):
+            painter.fillRect(bar, theme.color("background"))
+        key = (frame.index, frame.arrival, rect.width(), rect.height(), self.mirror, self.devicePixelRatioF())
+        if key != self._scaled_key or self._scaled is None:
+            self._scaled, self._scaled_key = self._scale(frame, rect), key
+        painter.drawImage(rect.topLeft(), self._scaled)
+
+    def _empty(self) -> QRectF:
+        picture, notices = self._places["picture"], self._places["notices"]
+        return QRectF(notices.left(), picture.top(), notices.width(), picture.height())
+
+    def _scale(self, frame: VideoFrame, rect: QRectF) -> QImage:
+        """Return the picture at the size of the screen: made once a frame, blitted at every paint."""
+        pixels = np.ascontiguousarray(frame.image)
+        height, width = pixels.shape[:2]
+        source = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        ratio = self.devicePixelRatioF()
+        target = self._scaled
+        wide, high = max(1, round(rect.width() * ratio)), max(1, round(rect.height() * ratio))
+        if target is None or target.width() != wide or target.height() != high:
+            target = QImage(wide, high, QImage.Format.Format_RGB32)
+        target.setDevicePixelRatio(1.0)
+        painter = QPainter(target)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        if self.mirror:
+            painter.translate(wide, 0)
+            painter.scale(-1.0, 1.0)
+        painter.drawImage(QRectF(0, 0, wide, high), source)
+        painter.end()
+        target.setDevicePixelRatio(ratio)
+        return target
+
+
+def _around(whole: QRectF, inside: QRectF) -> tuple[QRectF, ...]:
+    """Return the four bars of `whole` around `inside`."""
+    return (
+        QRectF(whole.topLeft(), QPointF(whole.right(), inside.top())),
+        QRectF(QPointF(whole.left(), inside.bottom()), whole.bottomRight()),
+        QRectF(QPointF(whole.left(), inside.top()), inside.bottomLeft()),
+        QRectF(inside.topRight(), QPointF(whole.right(), inside.bottom())),
+    )
