@@ -129,12 +129,16 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class PoseTrack:
-    """Poses over time: `times` (T,) s; `joints` (T, 22, 3) m body frame; `roots` (T, 3) m; `visibility` (T, 22)."""
+    """Poses over time: `times` (T,) s; `joints` (T, 22, 3) m body frame; `roots` (T, 3) m; `visibility` (T, 22).
+
+    `monocular` when depth was estimated from one camera and is less sure than the other two axes.
+    """
 
     times: Floats
     joints: Floats
     roots: Floats
     visibility: Floats
+    monocular: bool = False
 
     def __len__(self) -> int:
         return len(self.times)
