@@ -47,7 +47,7 @@ class GaugeOverlay:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(pen)
         painter.drawArc(circle, 0, 180 * 16)
-        number = QRectF(circle.left() + 1.1 * thick, top + radius * 0.42, 2 * (radius - 1.1 * thick), radius * 0.62)
+        number = QRectF(circle.left() + 1.7 * thick, top + radius * 0.5, 2 * (radius - 1.7 * thick), radius * 0.55)
         if synchrony is None or synchrony.msr is None:
             write(painter, number, UNKNOWN, theme, 11.0, "muted", True, CENTER)
             return

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter
 from dancecoach.types import BodyPart, Snapshot, Synchrony
 from dancecoach.ui.overlays.base import LEFT, Scene, line_pen, panel, role_of, timing_shape, write
 from dancecoach.ui.overlays.base import write_wrapped as wrapped
-from dancecoach.ui.theme import Theme, text_width
+from dancecoach.ui.theme import LARGE_TYPE, Theme, text_width
 from dancecoach.ui.words import (
     PART_WORDS,
     UNKNOWN,
@@ -59,8 +59,10 @@ class LimbOverlay:
             unit / 3,
         )
         inner = rect.adjusted(2.4 * unit, 0.6 * unit, -1.4 * unit, -0.8 * unit)
-        name = QRectF(inner.left(), inner.top(), inner.width(), min(4.4 * unit, inner.height() * 0.32))
-        write(painter, name, PART_WORDS[part], theme, 3.6, "muted", False, LEFT)
+        name = QRectF(inner.left(), inner.top(), inner.width(), min(4.4 * unit, inner.height() * 0.3))
+        write(
+            painter, name, PART_WORDS[part], theme, 3.6 / (LARGE_TYPE if theme.large else 1.0), "muted", False, LEFT
+        )
         # A high tile does not spread its bar.
         rest = QRectF(inner.left(), name.bottom(), inner.width(), min(inner.bottom() - name.bottom(), 13.0 * unit))
         if synchrony is None or synchrony.offset_ms is None:

@@ -1,0 +1,446 @@
+"""The main window: the stage, the control bar, the keys, and the paint timer."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+
+from dancecoach.clock import Clock, SystemClock
+from dancecoach.config import MAX_OFFSET, THEMES, Settings
+from dancecoach.errors import DancecoachError
+from dancecoach.types import MusicState, Notice
+from dancecoach.ui.background import Background, sentence
+from dancecoach.ui.coach import Coach
+from dancecoach.ui.control_bar import ControlBar
+from dancecoach.ui.inputs import InputMenus
+from dancecoach.ui.services import Services
+from dancecoach.ui.shortcuts import SHORTCUTS
+from dancecoach.ui.stage import Stage
+from dancecoach.ui.theme import stylesheet
+
+log = logging.getLogger(__name__)
+
+MIN_RATE, MAX_RATE = 30.0, 60.0  # paints a second
+IDLE_SECONDS = 3.0  # until the controls hide in full screen
+_BUSY = 0.4  # share of the time that painting may take before the rate is lowered
+
+
+class MainWindow(QWidget):
+    """What the dancer looks at.
+
+    Parameters
+    ----------
+    coach : Coach
+        The engine, or `IdleCoach` until `set_coach` hands it in.
+    settings : Settings
+        The start values; every change goes to `services.save_settings`.
+    services : Services
+        Device lists, settings store, review store.
+    clock : Clock
+        The clock of the snapshot's times.
+    """
+
+    def __init__(
+        self, coach: Coach, settings: Settings, services: Services | None = None, clock: Clock | None = None
+    ) -> None:
+        super().__init__()
+        self.setWindowTitle("dancecoach")
+        self.coach = coach
+        self.settings = settings
+        self.services = services or Services()
+        self._clock = clock or SystemClock()
+        self._loop_start: float | None = None
+        self._windows: list[QWidget] = []
+        self._saving: Background | None = None
+        self._unsaved = False
+        self.stage = Stage(
+            coach, settings.theme, settings.mirror, settings.large_type, settings.debug, self._clock, self
+        )
+        self.bar = ControlBar(self)
+        self.bar.command.connect(self.perform)
+        self.bar.seeked.connect(lambda seconds: self._tell(lambda: self.coach.seek(seconds)))
+        self.bar.speed_changed.connect(lambda value: self.set_speed(value / 100.0))
+        self.bar.offset_changed.connect(lambda value: self.set_offset(value / 1000.0))
+        self.inputs = InputMenus(self)
+        for shortcut in SHORTCUTS:
+            for keys in shortcut.keys:
+                key = QShortcut(QKeySequence(keys), self)
+                key.activated.connect(lambda command=shortcut.command: self.perform(command))
+        self._paint_timer = QTimer(self)
+        self._paint_timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._paint_timer.timeout.connect(self.stage.update)
+        self._slow_timer = QTimer(self)
+        self._slow_timer.setInterval(200)
+        self._slow_timer.timeout.connect(self._follow)
+        self._idle_since = self._clock.now()
+        self.setMinimumSize(480, 360)
+        self._restyle()
+        self._show_settings()
+        self.stage.installEventFilter(self)
+
+    # ---- life
+
+    def set_coach(self, coach: Coach) -> None:
+        """Show this engine from now on."""
+        self.coach = coach
+        self.stage.coach = coach
+
+    def start(self) -> None:
+        """Begin painting."""
+        self._set_rate(self._screen_rate())
+        self._slow_timer.start()
+
+    def stop(self) -> None:
+        """Stop the timers, close what was opened and wait for the settings to be written."""
+        self._paint_timer.stop()
+        self._slow_timer.stop()
+        for window in list(self._windows):
+            window.close()
+        if self._saving is not None:
+            self._saving.join()
+            if self._unsaved:
+                self.services.save_settings(self.settings)
+            self._saving = None
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop painting when closed."""
+        self.stop()
+        super().closeEvent(event)
+
+    def _screen_rate(self) -> float:
+        rate = self.screen().refreshRate() if self.screen() is not None else MAX_RATE
+        return min(max(rate, MIN_RATE), MAX_RATE)
+
+    def _set_rate(self, rate: float) -> None:
+        self._paint_timer.start(max(1, int(1000.0 / rate)))
+
+    def _follow(self) -> None:
+        """Bring bar and rate in line with what is going on, five times a second."""
+        snapshot = self.coach.snapshot()
+        self.bar.show_state(snapshot.music, snapshot.recording, self.stage.theme)
+        self._place_children()
+        self._adapt_rate()
+
+    def _adapt_rate(self) -> None:
+        """Halve the rate where painting would take too much of the processor, go back when it does not."""
+        full = self._screen_rate()
+        busy = self.stage.paint_timing().p50_ms / 1000.0 * full
+        current = self._paint_timer.interval()
+        if busy > _BUSY and current < 1000 / full * 1.5:
+            self._set_rate(max(MIN_RATE * 1.1, full / 2))
+        elif busy < _BUSY * 0.6 and current > 1000 / full * 1.5:
+            self._set_rate(full)
+
+    # ---- geometry
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Place stage and bar."""
+        super().resizeEvent(event)
+        self._restyle()
+
+    def _restyle(self) -> None:
+        self.stage.set_look(self.settings.theme, self.settings.large_type)
+        theme = self.stage.theme
+        style = stylesheet(theme)
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
+            self.bar.set_spacing(theme)
+        self._place_children()
+
+    def _place_children(self) -> None:
+        idle = self._clock.now() - self._idle_since > IDLE_SECONDS
+        hide = self.isFullScreen() and idle and not self._bar_in_use()
+        if self.bar.isHidden() != hide:
+            self.bar.setVisible(not hide)
+            self.stage.setCursor(Qt.CursorShape.BlankCursor if hide else Qt.CursorShape.ArrowCursor)
+        height = self.bar.sizeHint().height()
+        below = 0 if self.isFullScreen() else height
+        self.stage.setGeometry(0, 0, self.width(), self.height() - below)
+        self.bar.setGeometry(0, self.height() - height, self.width(), height)
+
+    def _bar_in_use(self) -> bool:
+        focus = QApplication.focusWidget()
+        used = self.bar.underMouse() or (focus is not None and self.bar.isAncestorOf(focus))
+        return used or QApplication.activePopupWidget() is not None
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Bring the controls back when somebody moves the pointer."""
+        if event.type() in (QEvent.Type.MouseMove, QEvent.Type.MouseButtonPress, QEvent.Type.TouchBegin):
+            self._idle_since = self._clock.now()
+            if self.bar.isHidden():
+                self._place_children()
+        return False
+
+    # ---- commands
+
+    def perform(self, command: str) -> None:
+        """Carry out a command of `shortcuts` or of the bar by name; a failure becomes a sentence on the stage."""
+        self._tell(getattr(self, command))
+
+    def _tell(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except DancecoachError as error:
+            log.warning("%s", error, exc_info=error)
+            self.stage.say(Notice("command", error.problem, error.remedy, "error"), 8.0)
+
+    def say(self, text: str, remedy: str = "") -> None:
+        """Show a sentence for some seconds."""
+        self.stage.say(Notice("said", text, remedy, "info"))
+
+    def change(self, **values: Any) -> None:
+        """Change settings, show them and have them written."""
+        self.settings = dataclasses.replace(self.settings, **values)
+        self._show_settings()
+        self._save()
+
+    def _show_settings(self) -> None:
+        settings = self.settings
+        self.stage.mirror, self.stage.debug = settings.mirror, settings.debug
+        self.bar.set_values(settings.mirror, settings.count_in, settings.music_speed, settings.music_offset)
+        self._restyle()
+        self.stage.update()
+
+    def _save(self) -> None:
+        if self._saving is not None:
+            self._unsaved = True
+            return
+        settings = self.settings
+        self._saving = Background(lambda report: self.services.save_settings(settings), self)
+        self._saving.succeeded.connect(lambda result: self._saved(None))
+        self._saving.failed.connect(self._saved)
+        self._saving.start()
+
+    def _saved(self, error: BaseException | None) -> None:
+        if self._saving is not None:
+            self._saving.deleteLater()
+        self._saving = None
+        if error is not None:
+            self.stage.say(Notice("settings", sentence(error), "", "warning"), 8.0)
+        if self._unsaved:
+            self._unsaved = False
+            self._save()
+
+    def _music(self) -> MusicState | None:
+        music = self.coach.snapshot().music
+        if music is None:
+            self.say("No music is open.", "Open a music file with Music or Ctrl+O.")
+        return music
+
+    def toggle_playing(self) -> None:
+        """Play or pause; with the keyboard on a button, press it."""
+        focus = QApplication.focusWidget()
+        if isinstance(focus, QAbstractButton) and self.isAncestorOf(focus) and self.sender() is not self.bar:
+            focus.click()
+            return
+        music = self._music()
+        if music is not None:
+            (self.coach.pause if music.playing else self.coach.play)()
+
+    def toggle_recording(self) -> None:
+        """Record, or finish the recording."""
+        if self.coach.snapshot().recording is None:
+            folder = Path(self.settings.sessions) if self.settings.sessions else None
+            self.coach.start_recording(folder, self.settings.record_video)
+            return
+        saved = self.coach.stop_recording()
+        self.say("Recording saved.", f"Press V to review it ({saved.name})." if saved is not None else "")
+
+    def toggle_mirror(self) -> None:
+        """Switch the mirror; labels follow."""
+        self.change(mirror=not self.settings.mirror)
+
+    def toggle_large(self) -> None:
+        """Switch large type."""
+        self.change(large_type=not self.settings.large_type)
+
+    def toggle_debug(self) -> None:
+        """Show or hide the stage timings."""
+        self.change(debug=not self.settings.debug)
+
+    def toggle_count_in(self) -> None:
+        """Switch the count-in."""
+        self.change(count_in=not self.settings.count_in)
+        self.coach.set_count_in(self.settings.count_in)
+
+    def next_theme(self) -> None:
+        """Go to the next colour theme."""
+        theme = THEMES[(THEMES.index(self.settings.theme) + 1) % len(THEMES)]
+        self.change(theme=theme)
+        self.say(f"Theme: {theme}")
+
+    def toggle_fullscreen(self) -> None:
+        """Fill the screen or go back to a window."""
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+        self._place_children()
+
+    def leave(self) -> None:
+        """Close the cheat-sheet, else leave full screen."""
+        if self.stage.help_rows:
+            self.stage.help_rows = ()
+        elif self.isFullScreen():
+            self.showNormal()
+            self._place_children()
+
+    def toggle_help(self) -> None:
+        """Show or hide the cheat-sheet."""
+        rows = () if self.stage.help_rows else tuple((item.shown, item.words) for item in SHORTCUTS)
+        self.stage.help_rows = rows
+        self.stage.update()
+
+    def set_the_one(self) -> None:
+        """Call the beat nearest to now the one."""
+        self.coach.set_the_one()
+
+    def tap_tempo(self) -> None:
+        """Take one tap."""
+        self.coach.tap_tempo()
+
+    def halve_tempo(self) -> None:
+        """Count half as fast."""
+        self.coach.halve_tempo()
+
+    def double_tempo(self) -> None:
+        """Count twice as fast."""
+        self.coach.double_tempo()
+
+    def reset_take(self) -> None:
+        """Start the score afresh."""
+        self.coach.reset_take()
+        self.say("The score starts afresh.")
+
+    def mark_loop_start(self) -> None:
+        """Remember where the loop starts."""
+        music = self._music()
+        if music is None:
+            return
+        self._loop_start = music.position
+        if music.loop is not None and music.loop[1] > music.position:
+            self.coach.set_loop(music.position, music.loop[1])
+        else:
+            self.say("The loop starts here.", "Press ] where it shall end.")
+
+    def mark_loop_stop(self) -> None:
+        """Loop from the remembered start, or the beginning, up to here."""
+        music = self._music()
+        if music is None:
+            return
+        start = self._loop_start if self._loop_start is not None else music.loop[0] if music.loop else 0.0
+        if music.position <= start:
+            self.say("The loop must end after its start.", "Press [ first, then ] later in the music.")
+            return
+        self.coach.set_loop(start, music.position)
+
+    def clear_loop(self) -> None:
+        """Play on past the loop."""
+        self._loop_start = None
+        self.coach.clear_loop()
+
+    def slower(self) -> None:
+        """Slow the music down by 5 %."""
+        self.set_speed(self.settings.music_speed - 0.05)
+
+    def faster(self) -> None:
+        """Speed the music up by 5 %."""
+        self.set_speed(self.settings.music_speed + 0.05)
+
+    def set_speed(self, speed: float) -> None:
+        """Play at `speed`, a share of the recorded tempo."""
+        speed = round(min(max(speed, 0.5), 1.1), 2)
+        self.change(music_speed=speed)
+        self._tell(lambda: self.coach.set_speed(speed))
+
+    def offset_earlier(self) -> None:
+        """Move the beats 10 ms earlier."""
+        self.set_offset(self.settings.music_offset - 0.01)
+
+    def offset_later(self) -> None:
+        """Move the beats 10 ms later."""
+        self.set_offset(self.settings.music_offset + 0.01)
+
+    def set_offset(self, seconds: float) -> None:
+        """Move the beats by `seconds`."""
+        seconds = round(min(max(seconds, -MAX_OFFSET), MAX_OFFSET), 3)
+        self.change(music_offset=seconds)
+        self._tell(lambda: self.coach.set_music_offset(seconds))
+
+    # ---- inputs and other windows
+
+    def choose_music(self) -> None:
+        """Ask for a music file and open it."""
+        self.inputs.choose_music()
+
+    def open_settings(self) -> None:
+        """Open the settings; they are used and kept when accepted."""
+        from dancecoach.ui.settings_dialog import SettingsDialog
+
+        dialog = SettingsDialog(self.settings, self.services, self)
+        dialog.accepted.connect(lambda: self._tell(lambda: self._use(dialog.settings())))
+        self._open(dialog)
+
+    def _use(self, settings: Settings) -> None:
+        before, self.settings = self.settings, settings
+        if settings.camera != before.camera:
+            self.coach.use_camera(settings.camera)
+        if settings.audio != before.audio:
+            self.coach.use_audio(settings.audio)
+        latency = settings.latency_of(settings.camera, settings.audio)
+        if latency != before.latency_of(before.camera, before.audio):
+            self.coach.set_latency(latency)
+        self._show_settings()
+        self._save()
+
+    def open_calibration(self) -> None:
+        """Measure the delays of the devices in use."""
+        from dancecoach.ui.calibration import CalibrationView
+
+        pair = (self.settings.camera, self.settings.audio)
+        view = CalibrationView(
+            self.coach.calibration(), self.settings.theme, device_names=self._device_names(), clock=self._clock
+        )
+        view.accepted.connect(lambda latency: self._use(self.settings.with_latency(*pair, latency)))
+        self._open(view, same_place=True)
+
+    def _device_names(self) -> tuple[str, str]:
+        snapshot = self.coach.snapshot()
+        return (
+            snapshot.camera_name or self.settings.camera or "default camera",
+            snapshot.audio_name or self.settings.audio or "default microphone",
+        )
+
+    def open_review(self) -> None:
+        """Open the recorded sessions."""
+        if self.services.review is None:
+            raise DancecoachError("Sessions cannot be reviewed here.", "")
+        from dancecoach.ui.review import ReviewWindow
+
+        folder = Path(self.settings.sessions) if self.settings.sessions else self.services.sessions_folder
+        self._open(ReviewWindow(self.services.review(), folder, self.settings.theme), same_place=True)
+
+    def _open(self, window: QWidget, same_place: bool = False) -> None:
+        """Show another window, one of a kind."""
+        for other in self._windows:
+            if type(other) is type(window):
+                window.deleteLater()
+                other.raise_()
+                other.activateWindow()
+                return
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._windows.append(window)
+        window.destroyed.connect(lambda: self._windows.remove(window) if window in self._windows else None)
+        if same_place:
+            window.setGeometry(self.geometry())
+            if self.isFullScreen():
+                window.showFullScreen()
+                return
+        window.show()

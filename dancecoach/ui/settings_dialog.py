@@ -1,0 +1,190 @@
+"""Settings: inputs by name, looks, recording, and the delays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from dancecoach.config import THEMES, Latency, Settings
+from dancecoach.ui.services import Device, Services
+
+DELAYS = (("camera", "Camera"), ("audio_output", "Sound output"), ("display", "Screen"))
+
+
+class LatencyEditor(QWidget):
+    """Three delays in milliseconds, ±1000, each with its measured spread beside it."""
+
+    def __init__(self, latency: Latency, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        self.spins: dict[str, QDoubleSpinBox] = {}
+        self.spreads: dict[str, QLabel] = {}
+        for field, name in DELAYS:
+            spin = QDoubleSpinBox()
+            spin.setRange(-1000.0, 1000.0)
+            spin.setDecimals(0)
+            spin.setSingleStep(5.0)
+            spin.setSuffix(" ms")
+            spin.setAccessibleName(f"{name} delay in milliseconds")
+            spread = QLabel()
+            spread.setProperty("role", "muted")
+            row = QHBoxLayout()
+            row.addWidget(spin, 1)
+            row.addWidget(spread, 1)
+            form.addRow(f"{name} delay", row)
+            self.spins[field], self.spreads[field] = spin, spread
+        self.set_latency(latency)
+
+    def set_latency(self, latency: Latency) -> None:
+        """Show these delays."""
+        self._latency = latency
+        for field, _ in DELAYS:
+            self.spins[field].setValue(1000.0 * getattr(latency, field))
+            spread = getattr(latency, f"{field}_sd")
+            self.spreads[field].setText("not measured" if spread is None else f"± {1000.0 * spread:.0f} ms")
+
+    def latency(self) -> Latency:
+        """Return the delays as edited; a delay changed by hand has no measured spread."""
+        values: dict[str, float | None] = {}
+        for field, _ in DELAYS:
+            edited = self.spins[field].value() / 1000.0
+            if abs(edited - getattr(self._latency, field)) > 0.0005:
+                values[field] = edited
+                values[f"{field}_sd"] = None
+        return dataclasses.replace(self._latency, **values)  # type: ignore[arg-type]
+
+
+class SettingsDialog(QDialog):
+    """Edits a copy of the settings; read `settings()` once accepted."""
+
+    def __init__(self, settings: Settings, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self.setAccessibleName("Settings")
+        self._settings = settings
+        self.camera = _device_box("Camera", "Default camera", "No camera", services.list_cameras(), settings.camera)
+        inputs = services.list_audio_inputs()
+        self.audio = _device_box("Sound", "Default microphone", "No sound", inputs, settings.audio)
+        self.output = QLabel(", ".join(device.name for device in services.list_audio_outputs()) or "none found")
+        self.output.setWordWrap(True)
+        self.address = QLineEdit(settings.camera if "://" in settings.camera else "")
+        self.address.setPlaceholderText("http://… or rtsp://…")
+        self.address.setAccessibleName("Address of a network camera")
+        self.theme = QComboBox()
+        self.theme.addItems(list(THEMES))
+        self.theme.setCurrentText(settings.theme)
+        self.theme.setAccessibleName("Colour theme")
+        self.mirror = _check("Mirror the picture", settings.mirror)
+        self.large = _check("Large type", settings.large_type)
+        self.video = _check("Record the video too", settings.record_video)
+        self.count_in = _check("Count eight before the music starts", settings.count_in)
+        self.sessions = QLineEdit(settings.sessions)
+        self.sessions.setPlaceholderText(str(services.sessions_folder))
+        self.sessions.setAccessibleName("Folder of the recorded sessions")
+        self.latency = LatencyEditor(settings.latency_of(settings.camera, settings.audio))
+        self.camera.currentIndexChanged.connect(self._pair_changed)
+        self.audio.currentIndexChanged.connect(self._pair_changed)
+        self.address.textChanged.connect(self._pair_changed)
+        self._build()
+
+    def _build(self) -> None:
+        form = QFormLayout()
+        form.addRow("Camera", self.camera)
+        form.addRow("Network camera", self.address)
+        form.addRow("Sound", self.audio)
+        form.addRow("Loudspeakers", self.output)
+        form.addRow("Theme", self.theme)
+        for box in (self.mirror, self.large, self.video, self.count_in):
+            form.addRow("", box)
+        row = QHBoxLayout()
+        row.addWidget(self.sessions, 1)
+        choose = QPushButton("Choose…")
+        choose.setAccessibleName("Choose the folder of the sessions")
+        choose.setAutoDefault(False)
+        choose.clicked.connect(self._choose_folder)
+        row.addWidget(choose)
+        form.addRow("Sessions", row)
+        note = QLabel("Delays of this camera with this sound. Calibrate (K) measures them.")
+        note.setProperty("role", "muted")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(note)
+        layout.addWidget(self.latency)
+        layout.addStretch(1)
+        layout.addWidget(buttons)
+
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Folder of the sessions", self.sessions.text())
+        if path:
+            self.sessions.setText(path)
+
+    def _inputs(self) -> tuple[str, str]:
+        address = self.address.text().strip()
+        usable = "://" in address and not address.endswith("://")
+        return address if usable else str(self.camera.currentData()), str(self.audio.currentData())
+
+    def _pair_changed(self) -> None:
+        self.latency.set_latency(self._settings.latency_of(*self._inputs()))
+
+    def settings(self) -> Settings:
+        """Return the settings as edited."""
+        camera, audio = self._inputs()
+        changed = dataclasses.replace(
+            self._settings,
+            camera=camera,
+            audio=audio,
+            theme=self.theme.currentText(),
+            mirror=self.mirror.isChecked(),
+            large_type=self.large.isChecked(),
+            record_video=self.video.isChecked(),
+            count_in=self.count_in.isChecked(),
+            sessions=self.sessions.text().strip(),
+        )
+        latency = self.latency.latency()
+        if latency == changed.latency_of(camera, audio):
+            return changed
+        return changed.with_latency(camera, audio, latency)
+
+
+def _check(text: str, on: bool) -> QCheckBox:
+    box = QCheckBox(text)
+    box.setChecked(on)
+    box.setAccessibleName(text)
+    return box
+
+
+def _device_box(name: str, default: str, none: str, devices: Sequence[Device], current: str) -> QComboBox:
+    """Return a choice of devices; the current one stays in it when it is not plugged in."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.addItem(default, "")
+    for device in devices:
+        # The settings may hold the name or the id.
+        box.addItem(device.name, current if current == device.name else device.id)
+    box.addItem(none, "none")
+    index = box.findData(current)
+    if index < 0 and "://" not in current:
+        box.addItem(f"{current} (not found)", current)
+        index = box.count() - 1
+    box.setCurrentIndex(max(index, 0))
+    return box
