@@ -44,6 +44,8 @@ class PulseDaemon:
         self._folder = Path(tempfile.mkdtemp(prefix="pulse"))
         self._socket = self._folder / "native"
         self._process: subprocess.Popen[bytes] | None = None
+        # Without a stream a null sink wakes every two seconds only, which no sound card does; zeros keep it awake.
+        self._keeper: subprocess.Popen[bytes] | None = None
         self._before: dict[str, str | None] = {}
 
     def start(self) -> PulseDaemon:
@@ -69,6 +71,11 @@ class PulseDaemon:
         if not poll(lambda: self.control("info") is not None, 10):
             self.stop()
             raise RuntimeError("pulseaudio does not answer")
+        self._keeper = subprocess.Popen(
+            ["pacat", "--playback", "--latency-msec=20", "/dev/zero"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return self
 
     def stop(self) -> None:
@@ -83,10 +90,11 @@ class PulseDaemon:
 
     def kill(self) -> None:
         """Take the sound server away, as if it had crashed."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        for process in (self._process, self._keeper):
+            if process is not None:
+                process.kill()
+                process.wait()
+        self._process = self._keeper = None
 
     def control(self, *arguments: str) -> str | None:
         """Run `pactl`; None when it fails."""
