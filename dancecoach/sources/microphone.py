@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dancecoach.clock import Clock, SampleClock
+from dancecoach.clock import Clock
 from dancecoach.errors import SourceError, SourceLost
 from dancecoach.sources import portaudio
 from dancecoach.sources.portaudio import AudioDevice
+from dancecoach.sources.settling import SettlingClock
 from dancecoach.types import AudioBlock
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def capture_time(now: float, current: float, adc: float, frames: int, rate: floa
     """
     length = frames / rate
     delay = current - adc
-    if adc > 0 and 0.5 * length <= delay <= LONGEST_DELAY:
+    if adc > 0 and 0.1 * length <= delay <= LONGEST_DELAY:
         return now - delay
     return now - max(length, latency)
 
@@ -94,7 +95,7 @@ class Microphone:
         self._ring: NDArray[np.float32] = np.zeros((1, 1), np.float32)
         self._written = 0
         self._notes: queue.SimpleQueue[_Note | None] = queue.SimpleQueue()
-        self._samples = SampleClock(1.0)
+        self._samples = SettlingClock(1.0)
         self._last_note = 0.0
         self._shift = 0  # samples lost so far: index = ring position + shift
         self._last_time = 0.0
@@ -115,7 +116,7 @@ class Microphone:
         self._written = self._shift = self.lost_samples = 0
         self._late_from, self._overflowed = None, False
         self._notes = queue.SimpleQueue()
-        self._samples = SampleClock(rate)
+        self._samples = SettlingClock(rate)
         self.sample_rate, self.channels = rate, channels
         with portaudio.opening(device, source=True) as sounddevice:
             try:
@@ -223,7 +224,7 @@ class Microphone:
         self._overflowed = self._overflowed or note.overflow
         observed = note.time
         if ahead < -LATE and note.position < SETTLING * self.sample_rate:
-            self._samples = SampleClock(self.sample_rate)
+            self._samples = SettlingClock(self.sample_rate)
         elif ahead > (LATE_AFTER_OVERFLOW if self._overflowed else LATE):
             if self._late_from is None:
                 self._late_from, self._least_late = note.position, ahead

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dancecoach.clock import Clock, SampleClock
+from dancecoach.clock import Clock
 from dancecoach.errors import SourceError
 from dancecoach.sources import portaudio
 from dancecoach.sources.microphone import close_stream
 from dancecoach.sources.portaudio import AudioDevice
+from dancecoach.sources.settling import SettlingClock
 from dancecoach.sources.stretch import Samples
 
 log = logging.getLogger(__name__)
@@ -124,9 +125,11 @@ class DeviceOutput:
         self._taken = 0
         self._written = 0
         self._notes: deque[tuple[int, float, float]] = deque(maxlen=256)
-        self._samples = SampleClock(self.sample_rate)
+        self._samples = SettlingClock(self.sample_rate)
+        self._samples.update(0, clock.now() + LATENCY)
         self._heard = clock.now() + START_SECONDS - SILENT_SECONDS
         self._strays = 0
+        self._observed = False
         self._latency = 0.0
         self._stream: Any = None
 
@@ -152,7 +155,6 @@ class DeviceOutput:
                 ) from error
             portaudio.count_stream(+1)
             self._latency = float(stream.latency)
-            self._samples.update(0, self._clock.now() + self._latency)
             try:
                 stream.start()
             except sounddevice.PortAudioError as error:
@@ -198,10 +200,14 @@ class DeviceOutput:
         return self._clock.now() < self._heard + SILENT_SECONDS
 
     def _observe(self, index: int, time: float) -> None:
+        if not self._observed:  # until now it was a guess
+            self._samples, self._observed = SettlingClock(self.sample_rate), True
+            self._samples.update(index, time)
+            return
         predicted = self._samples.time_of(index)
         self._strays = self._strays + 1 if abs(time - predicted) > STRAY else 0
         if self._strays > STRAYS:
-            self._samples, self._strays = SampleClock(self.sample_rate), 0
+            self._samples, self._strays = SettlingClock(self.sample_rate), 0
         self._samples.update(index, predicted if self._strays else time)
 
     def close(self) -> None:

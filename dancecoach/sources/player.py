@@ -13,8 +13,8 @@ from dancecoach.clock import Clock
 from dancecoach.errors import SourceError
 from dancecoach.sources.media import MediaFileError, read_audio
 from dancecoach.sources.output import DeviceOutput, Output, SilentOutput
-from dancecoach.sources.player_core import FIRST_SPAN, SPAN, PlayerCore
-from dancecoach.sources.stretch import ProcessStretcher
+from dancecoach.sources.player_core import FASTEST, FIRST_SPAN, SPAN, PlayerCore
+from dancecoach.sources.stretch import ProcessStretcher, stretch
 from dancecoach.sources.timeline import Span
 from dancecoach.types import Floats, MusicState
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 LEAD = 0.35  # seconds rendered ahead of the device
 MARGIN = 0.04  # seconds that a command leaves to the device untouched
+STRETCHED_MARGIN = 0.12  # the same when the music must be stretched before it can go on
 REFILL = 0.02  # seconds between two looks at the ring
 LONGEST_MUSIC = 3600.0  # seconds held in memory
 SILENT_RATE = 44100
@@ -80,11 +81,16 @@ class MusicPlayer:
         else:
             device = DeviceOutput(self.output_name, self._clock, channels=2)
             core = self._load(device.sample_rate)
-            device.start()
             self.output_name, output = device.device.name, device
         with self._lock:
             self._core, self._output, self.lost = core, output, None
             self._fill()
+        if isinstance(output, DeviceOutput):
+            try:
+                output.start()
+            except SourceError:
+                self.close()
+                raise
         self._stopping.clear()
         if not self.silent:
             self._thread = threading.Thread(target=self._run, name="music player", daemon=True)
@@ -164,12 +170,12 @@ class MusicPlayer:
     def set_speed(self, speed: float) -> None:
         """Set the speed, 0.5…1.1, without changing the pitch."""
         with self._lock:
-            core = self._begin()
+            core = self._begin(stretching=True)
             if core is not None:
                 core.set_speed(speed)
-                if core.speed != 1.0 and not self.silent:
-                    self._stretcher.warm_up()
                 self._end()
+        if speed != 1.0 and not self.silent:
+            self._stretcher.warm_up()
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness, 0…1 (amplitude)."""
@@ -283,15 +289,18 @@ class MusicPlayer:
             raise MediaFileError(f"The file {self.path.name} has no sound in it.", "Choose another music file.")
         if samples.shape[1] == 1:
             samples = np.repeat(samples, 2, axis=1)
+        if not self.silent:
+            stretch(samples[:4096], rate, FASTEST)  # loads the library now, not at the first change of speed
         return PlayerCore(samples, rate, self._stretcher)
 
-    def _begin(self) -> PlayerCore | None:
+    def _begin(self, stretching: bool = False) -> PlayerCore | None:
         """Take back what the device has not taken, so that a command is heard at once; the lock is held."""
         self._catch_up()
         core, output = self._core, self._output
         if core is None or output is None:
             return None
-        margin = 0 if isinstance(output, SilentOutput) else round(MARGIN * output.sample_rate)
+        seconds = STRETCHED_MARGIN if stretching or core.speed != 1.0 else MARGIN
+        margin = 0 if isinstance(output, SilentOutput) else round(seconds * output.sample_rate)
         index = output.taken() + margin
         if index < core.timeline.stop:
             output.cut(index)

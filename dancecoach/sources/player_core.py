@@ -15,7 +15,7 @@ from dancecoach.types import Floats
 
 SLOWEST, FASTEST = 0.5, 1.1
 KEEP = 120.0  # seconds of the past that can be asked about
-FIRST_SPAN, SPAN = 1.0, 4.0  # seconds of output stretched at once: short after a jump, then long
+FIRST_SPAN, SPAN = 0.6, 4.0  # seconds of output stretched at once: short after a jump, then long
 SEAM = 0.020  # seconds of cross-fade between stretched spans
 LOOP_FADE = 0.005  # seconds of cross-fade into the loop's start; it ends before the first beat sounds
 SHORTEST_LOOP = 0.2  # seconds

@@ -44,8 +44,6 @@ class PulseDaemon:
         self._folder = Path(tempfile.mkdtemp(prefix="pulse"))
         self._socket = self._folder / "native"
         self._process: subprocess.Popen[bytes] | None = None
-        # Without a stream a null sink wakes every two seconds only, which no sound card does; zeros keep it awake.
-        self._keeper: subprocess.Popen[bytes] | None = None
         self._before: dict[str, str | None] = {}
 
     def start(self) -> PulseDaemon:
@@ -62,7 +60,9 @@ class PulseDaemon:
         }
         arguments = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
         arguments += ["-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"]
-        sink = f"module-null-sink sink_name={SINK} rate={self.rate} sink_properties=device.description={DESCRIPTION}"
+        sink = f"module-null-sink sink_name={SINK} norewinds=1 rate={self.rate}"
+        sink += f" sink_properties=device.description={DESCRIPTION}"
+        # norewinds: else an idle null sink wakes every two seconds only, which no sound card does
         arguments += ["-L", sink]
         self._process = subprocess.Popen(
             arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -71,11 +71,6 @@ class PulseDaemon:
         if not poll(lambda: self.control("info") is not None, 10):
             self.stop()
             raise RuntimeError("pulseaudio does not answer")
-        self._keeper = subprocess.Popen(
-            ["pacat", "--playback", "--latency-msec=20", "/dev/zero"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         return self
 
     def stop(self) -> None:
@@ -90,11 +85,10 @@ class PulseDaemon:
 
     def kill(self) -> None:
         """Take the sound server away, as if it had crashed."""
-        for process in (self._process, self._keeper):
-            if process is not None:
-                process.kill()
-                process.wait()
-        self._process = self._keeper = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def control(self, *arguments: str) -> str | None:
         """Run `pactl`; None when it fails."""
