@@ -15,7 +15,7 @@ from dancecoach.errors import DancecoachError
 from dancecoach.ui.background import sentence
 from dancecoach.ui.calibration_model import CalibrationMethod, CalibrationPhase, CalibrationState, LatencyCalibration
 from dancecoach.ui.settings_dialog import LatencyEditor
-from dancecoach.ui.theme import make_theme, stylesheet
+from dancecoach.ui.theme import dress, make_theme
 
 __all__ = ["CalibrationMethod", "CalibrationPhase", "CalibrationState", "CalibrationView", "LatencyCalibration"]
 
@@ -262,7 +262,7 @@ class CalibrationView(QWidget):
         if self.size() != self._style_size:
             self._style_size = self.size()
             theme = make_theme(self._theme_name, self.width(), self.height())
-            self.setStyleSheet(stylesheet(theme) + f"QWidget {{ font-size: {theme.px(2.8)}px; }}")
+            dress(self, theme)
             for layout in self.findChildren(QVBoxLayout):
                 layout.setSpacing(theme.px(2.0))
 

@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from dancecoach.clock import Clock, SystemClock
-from dancecoach.config import MAX_OFFSET, THEMES, Settings
+from dancecoach.config import MAX_OFFSET, THEMES, Latency, Settings
 from dancecoach.errors import DancecoachError
 from dancecoach.types import MusicState, Notice
 from dancecoach.ui.background import Background, sentence
@@ -23,7 +23,7 @@ from dancecoach.ui.inputs import InputMenus
 from dancecoach.ui.services import Services
 from dancecoach.ui.shortcuts import SHORTCUTS
 from dancecoach.ui.stage import Stage
-from dancecoach.ui.theme import stylesheet
+from dancecoach.ui.theme import dress
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class MainWindow(QWidget):
         self._slow_timer.timeout.connect(self._follow)
         self._idle_since = self._clock.now()
         self.setMinimumSize(480, 360)
+        self.bar.setAutoFillBackground(True)
         self._restyle()
         self._show_settings()
         self.stage.installEventFilter(self)
@@ -148,9 +149,7 @@ class MainWindow(QWidget):
     def _restyle(self) -> None:
         self.stage.set_look(self.settings.theme, self.settings.large_type)
         theme = self.stage.theme
-        style = stylesheet(theme)
-        if style != self.styleSheet():
-            self.setStyleSheet(style)
+        if dress(self, theme):
             self.bar.set_spacing(theme)
         self._place_children()
 
@@ -385,6 +384,7 @@ class MainWindow(QWidget):
         from dancecoach.ui.settings_dialog import SettingsDialog
 
         dialog = SettingsDialog(self.settings, self.services, self)
+        dress(dialog, self.stage.theme)
         dialog.accepted.connect(lambda: self._tell(lambda: self._use(dialog.settings())))
         self._open(dialog)
 
@@ -408,8 +408,12 @@ class MainWindow(QWidget):
         view = CalibrationView(
             self.coach.calibration(), self.settings.theme, device_names=self._device_names(), clock=self._clock
         )
-        view.accepted.connect(lambda latency: self._use(self.settings.with_latency(*pair, latency)))
+        view.accepted.connect(lambda latency: self._use_latency(pair, latency))
         self._open(view, same_place=True)
+
+    def _use_latency(self, pair: tuple[str, str], latency: Latency) -> None:
+        self.change(latencies=self.settings.with_latency(*pair, latency).latencies)
+        self._tell(lambda: self.coach.set_latency(latency))
 
     def _device_names(self) -> tuple[str, str]:
         snapshot = self.coach.snapshot()

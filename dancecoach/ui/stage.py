@@ -16,7 +16,7 @@ from dancecoach.clock import Clock, SystemClock
 from dancecoach.types import Notice, StageTiming, VideoFrame
 from dancecoach.ui.coach import Coach
 from dancecoach.ui.layout import PictureMap, arrange
-from dancecoach.ui.overlays import OVERLAYS, Scene
+from dancecoach.ui.overlays import OVERLAYS, Overlay, Scene
 from dancecoach.ui.overlays.base import CENTER, write
 from dancecoach.ui.theme import Theme, make_theme
 
@@ -65,6 +65,7 @@ class Stage(QWidget):
         self._theme: Theme = make_theme(theme, 1280, 720, large)
         self._places: Mapping[str, QRectF] = {}
         self._message: tuple[Notice, float] | None = None
+        self._kept: dict[int, tuple[object, QImage]] = {}
         self._scaled: QImage | None = None
         self._scaled_key: tuple[object, ...] = ()
         self._reported: tuple[int, float] | None = None
@@ -105,6 +106,7 @@ class Stage(QWidget):
         width, height = max(self.width(), 1), max(self.height(), 1)
         self._theme = make_theme(self._theme_name, width, height, self._large)
         self._places = arrange(width, height, self._large)
+        self._kept.clear()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Follow whoever was tapped."""
@@ -142,8 +144,8 @@ class Stage(QWidget):
             own_timings=(("paint", self.paint_timing()),) if self.debug else (),
             help_rows=self.help_rows,
         )
-        for place, overlay in OVERLAYS:
-            overlay.paint(painter, self._places[place], scene, self._theme)
+        for index, (place, overlay) in enumerate(OVERLAYS):
+            self._paint_overlay(painter, index, overlay, self._places[place], scene)
         painter.end()
         self.paint_count += 1
         frame = snapshot.frame
@@ -153,6 +155,26 @@ class Stage(QWidget):
         ended = time.perf_counter()
         self._durations.append(1000.0 * (ended - started))
         self._painted_at.append(ended)
+
+    def _paint_overlay(self, painter: QPainter, index: int, overlay: Overlay, rect: QRectF, scene: Scene) -> None:
+        """Paint, or blit what was painted before when nothing it shows has changed."""
+        state = overlay.state(scene)
+        if state is None:
+            overlay.paint(painter, rect, scene, self._theme)
+            return
+        bounds, ratio = rect.toAlignedRect(), self.devicePixelRatioF()
+        kept = self._kept.get(index)
+        if kept is None or kept[0] != state or kept[1].devicePixelRatio() != ratio:
+            image = QImage(bounds.size() * ratio, QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(ratio)
+            image.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(image)
+            inner.setRenderHints(painter.renderHints())
+            inner.translate(-bounds.left(), -bounds.top())
+            overlay.paint(inner, rect, scene, self._theme)
+            inner.end()
+            kept = self._kept[index] = (state, image)
+        painter.drawImage(bounds.topLeft(), kept[1])
 
     def _paint_picture(self, painter: QPainter, frame: VideoFrame | None) -> None:
         theme, whole = self._theme, self._places["stage"]

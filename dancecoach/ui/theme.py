@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPalette
+from PySide6.QtWidgets import QWidget
 
 from dancecoach.config import THEMES
 
@@ -176,33 +177,63 @@ def _color(value: str, alpha: int) -> QColor:
     return color
 
 
+def dress(widget: QWidget, theme: Theme) -> bool:
+    """Give ordinary widgets the theme's colours and type; return False when they have them already."""
+    style = stylesheet(theme)
+    if widget.styleSheet() == style:
+        return False
+    widget.setPalette(palette_of(theme))
+    widget.setStyleSheet(style)
+    return True
+
+
+def palette_of(theme: Theme) -> QPalette:
+    """Return the colours for what the style draws by itself."""
+    palette, role = QPalette(), QPalette.ColorRole
+    roles = (
+        (role.Window, "background"),
+        (role.Base, "panel"),
+        (role.AlternateBase, "background"),
+        (role.Button, "panel"),
+        (role.ToolTipBase, "panel"),
+        (role.WindowText, "text"),
+        (role.Text, "text"),
+        (role.ButtonText, "text"),
+        (role.ToolTipText, "text"),
+        (role.PlaceholderText, "muted"),
+        (role.Highlight, "accent"),
+        (role.HighlightedText, "background"),
+        (role.Mid, "line"),
+        (role.Dark, "line"),
+        (role.Light, "line"),
+    )
+    for entry, name in roles:
+        palette.setColor(entry, theme.color(name))
+    for entry in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, entry, theme.color("line"))
+    return palette
+
+
 def stylesheet(theme: Theme) -> str:
-    """Return the style of the ordinary widgets, sizes from the theme."""
+    """Return the style of buttons and lists, sizes from the theme. The rest is left to palette and style."""
     p, px = theme.palette, theme.px
     return f"""
-    QWidget {{ background: {p.background}; color: {p.text}; font-size: {px(2.3)}px; }}
-    QLabel {{ background: transparent; }}
+    QWidget {{ font-size: {px(2.5)}px; }}
     QLabel[role="muted"] {{ color: {p.muted}; }}
-    QLabel[role="title"] {{ font-size: {px(3.4)}px; font-weight: bold; }}
+    QLabel[role="title"] {{ font-size: {px(3.6)}px; font-weight: bold; }}
     QPushButton, QToolButton {{
         background: {p.panel}; border: 1px solid {p.line}; border-radius: {px(0.8)}px;
-        padding: {px(0.9)}px {px(1.5)}px; }}
+        padding: {px(0.8)}px {px(1.5)}px; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {p.accent}; }}
-    QPushButton:focus, QToolButton:focus, QListWidget:focus, QTableWidget:focus {{ border: 2px solid {p.accent}; }}
-    QPushButton:checked, QToolButton:checked {{
+    QPushButton:focus, QToolButton:focus {{ border: 2px solid {p.accent}; }}
+    QPushButton:pressed, QToolButton:pressed, QToolButton:checked {{
         background: {p.accent}; color: {p.background}; border-color: {p.accent}; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {p.line}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
-    QComboBox, QLineEdit, QDoubleSpinBox, QSpinBox {{
-        background: {p.panel}; border: 1px solid {p.line}; border-radius: {px(0.6)}px;
-        padding: {px(0.6)}px {px(0.9)}px; selection-background-color: {p.accent};
-        selection-color: {p.background}; }}
-    QComboBox:focus, QLineEdit:focus, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {p.accent}; }}
-    QComboBox QAbstractItemView {{ background: {p.panel}; selection-background-color: {p.accent};
-        selection-color: {p.background}; }}
-    QMenu {{ background: {p.panel}; border: 1px solid {p.line}; padding: {px(0.6)}px; }}
+    QMenu {{ background: {p.panel}; color: {p.text}; border: 1px solid {p.line}; padding: {px(0.6)}px; }}
     QMenu::item {{ padding: {px(0.8)}px {px(2.4)}px; border-radius: {px(0.5)}px; background: transparent; }}
     QMenu::item:selected {{ background: {p.accent}; color: {p.background}; }}
+    QMenu::item:disabled {{ color: {p.line}; }}
     QMenu::separator {{ height: 1px; background: {p.line}; margin: {px(0.6)}px; }}
     QSlider::groove:horizontal {{ height: {px(0.8)}px; background: {p.line}; border-radius: {px(0.4)}px; }}
     QSlider::sub-page:horizontal {{ background: {p.accent}; border-radius: {px(0.4)}px; }}
@@ -211,14 +242,11 @@ def stylesheet(theme: Theme) -> str:
     QProgressBar {{ background: {p.panel}; border: 1px solid {p.line}; border-radius: {px(0.6)}px;
         text-align: center; }}
     QProgressBar::chunk {{ background: {p.good}; border-radius: {px(0.6)}px; }}
-    QListWidget, QTableWidget {{ background: {p.panel}; border: 1px solid {p.line};
-        border-radius: {px(0.6)}px; alternate-background-color: {p.background}; gridline-color: {p.line}; }}
+    QListWidget {{ background: {p.panel}; border: 1px solid {p.line}; border-radius: {px(0.6)}px; }}
     QListWidget::item {{ padding: {px(0.8)}px; }}
+    QTableWidget {{ background: {p.panel}; border: 1px solid {p.line}; border-radius: {px(0.6)}px;
+        gridline-color: {p.line}; }}
     QListWidget::item:selected, QTableWidget::item:selected {{ background: {p.accent}; color: {p.background}; }}
-    QHeaderView::section {{ background: {p.background}; color: {p.muted}; border: none; padding: {px(0.7)}px; }}
-    QTableCornerButton::section {{ background: {p.background}; border: none; }}
-    QCheckBox::indicator {{ width: {px(2.2)}px; height: {px(2.2)}px; border: 1px solid {p.muted};
-        border-radius: {px(0.4)}px; background: {p.panel}; }}
-    QCheckBox::indicator:checked {{ background: {p.accent}; border: {px(0.4)}px solid {p.panel}; }}
+    QHeaderView::section {{ background: {p.background}; color: {p.muted}; border: none; padding: {px(0.6)}px; }}
     QToolTip {{ background: {p.panel}; color: {p.text}; border: 1px solid {p.line}; }}
     """

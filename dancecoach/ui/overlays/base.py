@@ -40,6 +40,13 @@ class Scene:
 class Overlay(Protocol):
     """Paints one part of the stage into its rectangle."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Return all of the scene that the picture depends on, to be painted again only when that changes.
+
+        None for a part that moves with time, or is not worth remembering: it is painted every time.
+        """
+        ...
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint; nothing that was not measured, a dash where a value is unknown."""
         ...

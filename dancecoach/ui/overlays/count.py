@@ -15,6 +15,10 @@ UNSURE = 0.3  # confidence below which the count is shown as a guess
 class CountOverlay:
     """The number to dance on; its frame lights up on the beat and fades before the next."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Paint every time."""
+        return None
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint the count of the moment at which the screen shows it."""
         grid = scene.snapshot.beat_grid

@@ -21,6 +21,10 @@ _COLUMNS = (
 class DebugOverlay:
     """A table of stages over the middle of the picture."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Paint every time."""
+        return None
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint only when switched on."""
         if not scene.debug:

@@ -14,6 +14,10 @@ from dancecoach.ui.words import UNKNOWN, percent, with_msr
 class GaugeOverlay:
     """A half circle from 0 to 100 %, the confidence interval as a band, the reason when there is no score."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Return what is shown."""
+        return scene.snapshot.synchrony_8, scene.snapshot.synchrony_32
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint the score of the last 32 counts, or of the last 8 while there is no longer one."""
         panel(painter, rect, theme)

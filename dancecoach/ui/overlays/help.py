@@ -12,6 +12,10 @@ from dancecoach.ui.theme import Theme
 class HelpOverlay:
     """Two columns of keys and what they do, over everything."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Paint every time."""
+        return None
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint only while the cheat-sheet is open."""
         rows = list(scene.help_rows)

@@ -44,6 +44,16 @@ class LimbOverlay:
         """Return the limb shown here."""
         return self._parts[mirror]
 
+    def state(self, scene: Scene) -> object | None:
+        """Return which limb, its timing and how far the scale reaches."""
+        part = self.part(scene.mirror)
+        synchrony = part_shown(scene.snapshot, part)
+        return (
+            part,
+            synchrony,
+            needle_range(scene.snapshot.beat_grid, synchrony.level if synchrony is not None else None),
+        )
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint a dash and the reason when the limb's timing is unknown."""
         panel(painter, rect, theme)

@@ -29,6 +29,10 @@ def current(snapshot: Snapshot) -> Synchrony | None:
 class VerdictOverlay:
     """The offset as a number, its spread, and the word."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Return what is shown."""
+        return (current(scene.snapshot),)
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint a dash and the reason when there is no offset."""
         panel(painter, rect, theme)
@@ -56,6 +60,11 @@ class VerdictOverlay:
 
 class NeedleOverlay:
     """A scale from early (left) to late (right), the band of the spread, the needle on the offset."""
+
+    def state(self, scene: Scene) -> object | None:
+        """Return what is shown and how far the scale reaches."""
+        synchrony = current(scene.snapshot)
+        return synchrony, needle_range(scene.snapshot.beat_grid, synchrony.level if synchrony is not None else None)
 
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint the empty scale when there is no offset."""

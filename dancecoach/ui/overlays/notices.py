@@ -21,6 +21,10 @@ def _height(text: str, width: float, font: QFont) -> float:
 class NoticesOverlay:
     """At most two banners over the top of the picture, each with a sign that tells its weight without colour."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Paint every time."""
+        return None
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint the banners, as high as their words need."""
         top = rect.top()

@@ -12,6 +12,10 @@ from dancecoach.ui.theme import Theme
 class PeopleOverlay:
     """A dashed box and a number for each other person, a solid corner mark for the one followed."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Paint every time."""
+        return None
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint nothing for a single person: there is no choice to make."""
         people = scene.snapshot.people

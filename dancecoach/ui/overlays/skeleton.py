@@ -35,6 +35,10 @@ def pose_to_draw(scene: Scene) -> Pose | None:
 class SkeletonOverlay:
     """Thick outlined bones, sides told apart by colour and letter; unsure ones dashed and faint."""
 
+    def state(self, scene: Scene) -> object | None:
+        """Paint every time."""
+        return None
+
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint the pose where the picture is."""
         pose = pose_to_draw(scene)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -15,6 +16,13 @@ from dancecoach.ui.words import clock_text, percent
 
 class StatusOverlay:
     """The recording dot with its time, the score of the take, the place in the music."""
+
+    def state(self, scene: Scene) -> object | None:
+        """Return what is shown, times in whole tenths of a second."""
+        snapshot, music, recording = scene.snapshot, scene.snapshot.music, scene.snapshot.recording
+        playing = None if music is None else dataclasses.replace(music, position=round(music.position, 1))
+        seconds = None if recording is None else int(recording.seconds)
+        return playing, seconds, snapshot.synchrony_total, snapshot.music_heard, snapshot.sound_level
 
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
         """Paint what runs; leave out what does not."""
