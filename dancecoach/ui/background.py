@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+import shiboken6
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from dancecoach.errors import DancecoachError
 
@@ -70,7 +71,7 @@ class Background(QObject):
         return not self._thread.is_alive()
 
     def _report(self, share: float) -> bool:
-        self.progress.emit(share)
+        self._emit(self.progress, share)
         return not self._cancelled.is_set()
 
     def _run(self) -> None:
@@ -78,6 +79,11 @@ class Background(QObject):
             result = self._work(self._report)
         except Exception as error:  # the edge of a worker: whatever went wrong is told in the window
             log.warning("background work failed: %s", error, exc_info=error)
-            self.failed.emit(error)
+            self._emit(self.failed, error)
         else:
-            self.succeeded.emit(result)
+            self._emit(self.succeeded, result)
+
+    def _emit(self, signal: SignalInstance, value: object) -> None:
+        # The window that wanted to know may be gone by now.
+        if shiboken6.isValid(self):
+            signal.emit(value)

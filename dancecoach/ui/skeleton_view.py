@@ -1,0 +1,145 @@
+"""The recorded dancer in space: turn with the mouse, zoom with the wheel."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from dancecoach.types import BONES, Floats, PoseTrack
+from dancecoach.ui.overlays.base import CENTER, write
+from dancecoach.ui.overlays.skeleton import SOLID, side_role
+from dancecoach.ui.theme import make_theme
+
+MAX_GAP = 0.2  # seconds from a pose beyond which none is shown
+_FOCAL = 1.6  # of the picture's half height
+_GRID = 2.0  # metres from the middle to the edge of the floor grid
+
+
+class SkeletonView(QWidget):
+    """Draws the pose nearest to a time; poses are never made up between or beyond those recorded."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("Replay of the dancer")
+        self.setToolTip("Drag to turn, wheel to come nearer")
+        self.theme_name = "dark"
+        self.yaw, self.pitch, self.distance = 0.0, 0.15, 3.6
+        self._track: PoseTrack | None = None
+        self._points: Floats = np.zeros((0, 22, 3))
+        self._center = np.zeros(3)
+        self._index: int | None = None
+        self._dragged: QPointF | None = None
+
+    def set_track(self, track: PoseTrack | None) -> None:
+        """Show this recording from its middle of the floor."""
+        self._track = track
+        if track is None or len(track) == 0:
+            self._track, self._points = None, np.zeros((0, 22, 3))
+        else:
+            self._points = track.joints + track.roots[:, None, :]
+            middle = np.nanmedian(track.roots, axis=0)
+            self._center = np.nan_to_num(np.array([middle[0], 0.9, middle[2]]))
+        self.set_time(0.0)
+
+    def set_time(self, time: float) -> None:
+        """Show the pose nearest to `time` seconds."""
+        self._index = self._nearest(time)
+        self.update()
+
+    def _nearest(self, time: float) -> int | None:
+        if self._track is None:
+            return None
+        times = self._track.times
+        after = int(np.searchsorted(times, time))
+        around = [index for index in (after - 1, after) if 0 <= index < len(times)]
+        best = min(around, key=lambda index: abs(times[index] - time))
+        return best if abs(times[best] - time) <= MAX_GAP else None
+
+    def project(self, points: Floats) -> tuple[Floats, Floats]:
+        """Map room points (N, 3) m to widget pixels (N, 2) and their depth (N,) m; depth ≤ 0 is behind the eye."""
+        relative = points - self._center
+        cos, sin = math.cos(self.yaw), math.sin(self.yaw)
+        x = cos * relative[:, 0] - sin * relative[:, 2]
+        z = sin * relative[:, 0] + cos * relative[:, 2]
+        cos, sin = math.cos(self.pitch), math.sin(self.pitch)
+        y = cos * relative[:, 1] - sin * z
+        # The eye is in front of the dancer, where z is large.
+        depth = self.distance - (sin * relative[:, 1] + cos * z)
+        scale = _FOCAL * self.height() / 2 / np.maximum(depth, 0.05)
+        return np.column_stack((self.width() / 2 + x * scale, self.height() / 2 - y * scale)), depth
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint floor and dancer."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme = make_theme(self.theme_name, self.height() * 1.65, self.height())
+        painter.fillRect(self.rect(), theme.color("panel"))
+        self._floor(painter, QPen(theme.color("line"), max(1.0, 0.25 * theme.unit)))
+        if self._index is None or self._track is None:
+            text = "nobody was seen here" if self._track is not None else "no session is open"
+            write(painter, self.rect().toRectF(), text, theme, 4.5, "muted", False, CENTER)
+            return
+        points = self._points[self._index]
+        visibility = self._track.visibility[self._index]
+        places, depth = self.project(points)
+        width = max(2.0, 2.2 * theme.unit * 3.6 / self.distance)
+        visible = np.isfinite(places).all(axis=1) & (depth > 0.1)
+        for parent, joint in BONES:
+            if not (visible[parent] and visible[joint]):
+                continue
+            start, stop = QPointF(*places[parent]), QPointF(*places[joint])
+            sure = min(visibility[parent], visibility[joint]) >= SOLID
+            for role, share in (("outline", 1.8), (side_role(joint), 1.0)):
+                pen = QPen(theme.color(role), width * share)
+                pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+                if not sure:
+                    if role == "outline":
+                        continue
+                    pen = QPen(theme.color(role, 150), width * 0.6)
+                    pen.setDashPattern([2.0, 3.0])
+                painter.setPen(pen)
+                painter.drawLine(start, stop)
+
+    def _floor(self, painter: QPainter, pen: QPen) -> None:
+        painter.setPen(pen)
+        steps = np.arange(-_GRID, _GRID + 0.01, 0.5)
+        ends = []
+        for step in steps:
+            ends.append(((step, -_GRID), (step, _GRID)))
+            ends.append(((-_GRID, step), (_GRID, step)))
+        flat = np.array(ends, dtype=np.float64).reshape(-1, 2)
+        points = np.column_stack((flat[:, 0], np.zeros(len(flat)), flat[:, 1]))
+        points += np.array([self._center[0], 0.0, self._center[2]])
+        places, depth = self.project(points)
+        for index in range(0, len(places), 2):
+            if depth[index] > 0.2 and depth[index + 1] > 0.2:
+                painter.drawLine(QPointF(*places[index]), QPointF(*places[index + 1]))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to turn."""
+        self._dragged = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Turn."""
+        if self._dragged is None:
+            return
+        moved = event.position() - self._dragged
+        self._dragged = event.position()
+        self.yaw += 0.01 * moved.x()
+        self.pitch = min(max(self.pitch + 0.006 * moved.y(), -0.2), 1.4)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Stop turning."""
+        self._dragged = None
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Come nearer or go away."""
+        self.distance = min(max(self.distance * 0.999 ** event.angleDelta().y(), 1.5), 10.0)
+        self.update()
