@@ -1,0 +1,384 @@
+"""The live engine: builds the workers, starts and stops them, hands out one immutable snapshot.
+
+```
+capture ─Latest─► pose ──► ring of poses ──┐
+                                           ├──► assess ──► Snapshot ──► whoever paints
+listen ──► beats / music player ──► grid ──┘
+```
+
+Commands come as method calls from any thread; slow ones (opening a file, a device) are carried out by the worker
+they concern.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from dancecoach import config
+from dancecoach.assessment.take import LiveTake
+from dancecoach.buffers import Latest, TimeRing
+from dancecoach.clock import Clock, SystemClock
+from dancecoach.config import Latency, Settings
+from dancecoach.errors import DancecoachError
+from dancecoach.loop.calibration import Calibration
+from dancecoach.loop.capture import Capture
+from dancecoach.loop.listen import Listener
+from dancecoach.loop.notices import by_severity, frame_rate_notice, music_notices, people_notices
+from dancecoach.loop.timing import Timers
+from dancecoach.loop.watch import Watcher
+from dancecoach.loop.worker import Worker
+from dancecoach.session.recorder import Recorder
+from dancecoach.types import (
+    AudioBlock,
+    Beat,
+    Notice,
+    Pose,
+    PrimitiveScore,
+    RecordingState,
+    Snapshot,
+    StageTiming,
+    VideoFrame,
+)
+
+log = logging.getLogger(__name__)
+
+_MEASURE_EVERY = 0.2  # s between two measurements of synchrony
+_STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
+_SHOWN_PRIMITIVES = 400
+
+
+class Engine:
+    """Watches, listens, measures and records.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to start with; later changes come by commands.
+    clock : Clock
+        The one clock.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.timers = Timers()
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._frames: Latest[VideoFrame] = Latest()
+        self._poses: TimeRing[Pose] = TimeRing(45.0, lambda pose: pose.time)
+        self._take = LiveTake()
+        self._new_take = threading.Event()
+        self._recorder: Recorder | None = None
+        self._problems: dict[str, Notice] = {}
+        self._calibration: Calibration | None = None
+        self.capture = Capture(self.clock, self._got_frame, self._notify)
+        self.listener = Listener(self.clock, self._got_sound, self._notify, self.timers)
+        self.watcher = Watcher(self._frames, self._got_pose, self._notify, self.timers)
+        self._workers = [
+            Worker("capture", self.capture.step, self.capture.close, self._worker_failed),
+            Worker("listen", self.listener.step, self.listener.close, self._worker_failed),
+            Worker("pose", self.watcher.step, self.watcher.close, self._worker_failed),
+        ]
+        self._assess = Worker("assess", self._measure, None, self._worker_failed)
+        self._workers.append(self._assess)
+        self.use_camera(settings.camera)
+        self.use_audio(settings.audio)
+        self.listener.set_speed(settings.music_speed)
+        self.listener.set_count_in(settings.count_in)
+        self._apply_latency()
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start every worker."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """Finish the recording, stop and join every worker."""
+        self.stop_recording()
+        if self._calibration is not None:
+            self._calibration.cancel()
+        for worker in self._workers:
+            worker.ask_to_stop()
+        self.capture.interrupt()
+        self.listener.interrupt()
+        for worker in self._workers:
+            worker.join()
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state; cheap, from any thread."""
+        now = self.clock.now()
+        seen = self.watcher.seen
+        newest = self._frames.peek()
+        frame = newest
+        if seen is not None and newest is not None and newest.arrival - seen.frame.arrival < _STALE_POSE:
+            frame = seen.frame  # the picture whose skeleton we have
+        grid = self.listener.grid
+        take = self._take
+        return Snapshot(
+            time=now,
+            frame=frame,
+            pose=seen.result.smooth if seen is not None and frame is seen.frame else None,
+            people=seen.result.people if seen is not None else (),
+            beat_grid=grid,
+            synchrony_8=take.last_8,
+            synchrony_32=take.last_32,
+            synchrony_total=take.total,
+            primitives=take.primitives[-_SHOWN_PRIMITIVES:],
+            notices=self._notices(now),
+            music=self.listener.music_state(),
+            recording=self._recording_state(),
+            music_heard=self.listener.music_heard,
+            sound_level=self.listener.level,
+            camera_rate=self.capture.rate,
+            camera_name=self.capture.name,
+            audio_name=self.listener.name,
+            display_latency=self._latency().display,
+            timings=self._timings(),
+        )
+
+    # --- inputs -----------------------------------------------------------------------------------------------
+
+    def use_camera(self, spec: str) -> None:
+        """Switch the camera: "" default, a name, an address, a file, a session folder or "none"."""
+        self._settings = dataclasses.replace(self._settings, camera=spec)
+        self.capture.use(spec)
+        self._apply_latency()
+
+    def use_audio(self, spec: str) -> None:
+        """Switch the sound heard: "" default microphone, a name, a file or "none"."""
+        self._settings = dataclasses.replace(self._settings, audio=spec)
+        self.listener.use(spec)
+        self._apply_latency()
+
+    def load_music(self, path: str) -> None:
+        """Load a music file into the player; its beats are analysed ahead in the background."""
+        self.listener.load_music(Path(path))
+
+    def unload_music(self) -> None:
+        """Take the music out of the player."""
+        self.listener.unload_music()
+
+    def play(self) -> None:
+        """Play the music."""
+        self.listener.play()
+
+    def pause(self) -> None:
+        """Pause the music."""
+        self.listener.pause()
+
+    def seek(self, seconds: float) -> None:
+        """Jump to `seconds` of the music."""
+        self.listener.seek(seconds)
+
+    def set_speed(self, speed: float) -> None:
+        """Play at `speed`, 0.5…1.1 of the recorded tempo."""
+        self.listener.set_speed(speed)
+
+    def set_loop(self, start: float, stop: float) -> None:
+        """Repeat the music between two positions, seconds."""
+        self.listener.set_loop(start, stop)
+
+    def clear_loop(self) -> None:
+        """Play on past the loop."""
+        self.listener.clear_loop()
+
+    def set_count_in(self, on: bool) -> None:
+        """Count eight before the music starts."""
+        self.listener.set_count_in(on)
+
+    def set_music_offset(self, seconds: float) -> None:
+        """Move the beats by `seconds`, −1…1."""
+        limited = min(max(seconds, -config.MAX_OFFSET), config.MAX_OFFSET)
+        self._settings = dataclasses.replace(self._settings, music_offset=limited)
+        self._apply_latency()
+
+    def set_latency(self, latency: Latency) -> None:
+        """Use these delays from now on."""
+        self._settings = self._settings.with_latency(self._settings.camera, self._settings.audio, latency)
+        self._apply_latency()
+
+    def _latency(self) -> Latency:
+        return self._settings.latency_of(self._settings.camera, self._settings.audio)
+
+    def _apply_latency(self) -> None:
+        latency = self._latency()
+        self.capture.set_latency(latency.camera)
+        self.listener.set_delay(latency.audio_output, self._settings.music_offset)
+
+    # --- dancer and beat --------------------------------------------------------------------------------------
+
+    def follow_person(self, x: float, y: float) -> None:
+        """Follow whoever is at (x, y) of the unmirrored image, 0…1."""
+        self.watcher.follow(x, y)
+
+    def set_the_one(self) -> None:
+        """Call the beat nearest to now the one."""
+        self.listener.set_the_one(self.clock.now())
+
+    def tap_tempo(self) -> None:
+        """Take one tap of the tempo."""
+        self.listener.tap(self.clock.now())
+
+    def halve_tempo(self) -> None:
+        """Count half as fast."""
+        self.listener.scale_tempo(0.5)
+
+    def double_tempo(self) -> None:
+        """Count twice as fast."""
+        self.listener.scale_tempo(2.0)
+
+    def clear_taps(self) -> None:
+        """Forget the taps and go back to the music heard."""
+        self.listener.forget_taps()
+
+    # --- take -------------------------------------------------------------------------------------------------
+
+    def start_recording(self, folder: Path | None = None, with_video: bool | None = None) -> None:
+        """Record a session into `folder` (default: the one of the settings); a failure becomes a notice."""
+        if self._recorder is not None:
+            return
+        parent = folder or (Path(self._settings.sessions) if self._settings.sessions else config.sessions_folder())
+        video = self._settings.record_video if with_video is None else with_video
+        info = {"camera": self.capture.name, "audio": self.listener.name}
+        try:
+            recorder = Recorder(parent, self.clock.now(), info, video)
+        except DancecoachError as error:
+            self._notify("recording", Notice("recording_failed", error.problem, error.remedy, "error"))
+            return
+        self._notify("recording", None)
+        self.reset_take()
+        with self._lock:
+            self._recorder = recorder
+
+    def stop_recording(self) -> Path | None:
+        """Finish the recording and return its folder; None when none was running."""
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return None
+        return recorder.close(self._take.total)
+
+    def reset_take(self) -> None:
+        """Start scoring afresh."""
+        self._new_take.set()
+
+    def calibration(self) -> Calibration:
+        """Return the latency calibration of the devices in use."""
+        if self._calibration is None:
+            self._calibration = Calibration(self.clock, self._latency, self.set_latency)
+        return self._calibration
+
+    def report_paint(self, arrival: float, painted_at: float) -> None:
+        """Say when the picture that arrived at `arrival` was painted, clock seconds."""
+        delay = (painted_at - arrival) * 1000
+        self.timers["arrival to paint"].add(delay)
+
+    # --- workers ----------------------------------------------------------------------------------------------
+
+    def _got_frame(self, frame: VideoFrame) -> None:
+        self._frames.put(frame)
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.frame(frame)
+        calibration = self._calibration
+        if calibration is not None:
+            calibration.saw_frame(frame)
+
+    def _got_pose(self, pose: Pose) -> None:
+        self._poses.put(pose)
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.pose(pose)
+        calibration = self._calibration
+        if calibration is not None:
+            calibration.saw_pose(pose)
+
+    def _got_sound(self, block: AudioBlock | None, beats: Sequence[Beat]) -> None:
+        recorder = self._recorder
+        if recorder is not None:
+            if block is not None:
+                recorder.audio(block)
+            recorder.beats(beats)
+        calibration = self._calibration
+        if calibration is not None and block is not None:
+            calibration.heard_block(block)
+
+    def _measure(self) -> None:
+        if self._assess.stopping.wait(_MEASURE_EVERY):
+            return
+        if self._new_take.is_set():
+            self._new_take.clear()
+            self._take = LiveTake()
+            self._poses.clear()
+        now = self.clock.now()
+        poses = self._poses.since(now - 45.0)
+        with self.timers["assess"].measure():
+            completed = self._take.step(poses, self.listener.grid, now)
+        self._store(completed)
+
+    def _store(self, completed: list[PrimitiveScore]) -> None:
+        recorder = self._recorder
+        if recorder is None:
+            return
+        for score in completed:
+            recorder.primitive(score)
+        if recorder.problem is not None:
+            problem = recorder.problem
+            self._notify("recording", Notice("recording_stopped", problem.problem, problem.remedy, "error"))
+            self.stop_recording()
+
+    # --- what is wrong ----------------------------------------------------------------------------------------
+
+    def _notify(self, about: str, notice: Notice | None) -> None:
+        """Set or clear the standing notice about one thing."""
+        with self._lock:
+            if notice is None:
+                self._problems.pop(about, None)
+                return
+            known = self._problems.get(about)
+            self._problems[about] = notice
+        if known != notice:
+            log.info("notice: %s %s", notice.text, notice.remedy)
+
+    def _worker_failed(self, name: str, error: Exception | None) -> None:
+        notice = None
+        if error is not None:
+            text = f"A part of the coach failed ({name}) and is started again"
+            notice = Notice("worker_failed", text, "Details are in the log.", "error")
+        self._notify(f"worker {name}", notice)
+
+    def _notices(self, now: float) -> tuple[Notice, ...]:
+        with self._lock:
+            notices = list(self._problems.values())
+        if self.capture.watching:
+            slow = frame_rate_notice(self.capture.rate, self.capture.brightness)
+            if slow is not None:
+                notices.append(slow)
+            seen = self.watcher.seen
+            people = seen.result.people if seen is not None else ()
+            pose = seen.result.raw if seen is not None else None
+            notices += people_notices(pose, people, self.watcher.seen_ago(now))
+        listener = self.listener
+        if not listener.troubled:
+            notices += music_notices(listener.music_heard, listener.grid, listener.listening)
+        return by_severity(notices)
+
+    def _recording_state(self) -> RecordingState | None:
+        recorder = self._recorder
+        if recorder is None:
+            return None
+        return RecordingState(str(recorder.folder), recorder.seconds, recorder.with_video)
+
+    def _timings(self) -> dict[str, StageTiming]:
+        timings: dict[str, StageTiming] = {}
+        for name in self.timers:
+            dropped = self._frames.dropped if name == "pose" else 0
+            timing = self.timers[name].timing(dropped)
+            if timing is not None:
+                timings[name] = timing
+        return timings

@@ -1,0 +1,1 @@
+"""The live loop's parts: workers and their timing, the music in the room, notices, recording, calibration."""

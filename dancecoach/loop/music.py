@@ -1,0 +1,198 @@
+"""The music the application plays itself: its beats, analysed ahead, on the clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from dancecoach.clock import Clock
+from dancecoach.errors import DancecoachError, SourceError
+from dancecoach.perception.beat_analysis import analyse_beats, read_beats
+from dancecoach.sources.media import read_audio
+from dancecoach.sources.player import MusicPlayer
+from dancecoach.types import BeatGrid, MusicState, Notice
+
+log = logging.getLogger(__name__)
+
+_AHEAD = 12.0  # s of beats foretold
+_MEMORY = 512  # beats
+_COUNT_IN = 8  # clicks
+
+
+class Music:
+    """A loaded piece: player, beats, and the beats' places on the clock.
+
+    Made in a worker (decoding and analysis take seconds); the commands may come from any thread.
+
+    Parameters
+    ----------
+    path : Path
+        Music file. A `.beats` file of the same name beside it is believed instead of the analysis.
+    clock : Clock
+    output_name : str
+        Loudspeaker, empty for the default.
+    silent : bool
+        Run on the clock without a sound card.
+    """
+
+    def __init__(self, path: Path, clock: Clock, output_name: str = "", silent: bool = False) -> None:
+        self.path = path
+        self._clock = clock
+        self.player = MusicPlayer(path, clock, output_name, silent)
+        self.notice: Notice | None = None
+        self._beats: BeatGrid | None = None
+        self._past: deque[tuple[float, int]] = deque(maxlen=_MEMORY)
+        self._lock = threading.Lock()
+        self._count_in = False
+
+    def open(self) -> None:
+        """Decode, analyse and get ready to play; without a sound card the music runs silently and a notice says so.
+
+        Raises SourceError when the file is not music.
+        """
+        try:
+            self.player.open()
+        except SourceError as error:
+            if self.player.silent:
+                raise
+            self.player.close()
+            self.player = MusicPlayer(self.path, self._clock, silent=True)
+            self.player.open()  # raises again when it is the file that is broken
+            self.notice = Notice("no_sound_card", error.problem, "The music runs silently.")
+        self.player.set_count_in(self._count_in)
+        self._beats = self._find_beats()
+
+    def _find_beats(self) -> BeatGrid | None:
+        beside = self.path.with_suffix(".beats")
+        if beside.exists():
+            try:
+                return read_beats(beside)
+            except DancecoachError as error:
+                log.warning("%s", error)
+        samples, rate = read_audio(self.path, 22050, mono=True)
+        return analyse_beats(samples[:, 0] if samples.ndim == 2 else samples, rate)
+
+    def close(self) -> None:
+        """Stop and release the player."""
+        self.player.close()
+
+    def state(self) -> MusicState | None:
+        """Return what the player is doing."""
+        return self.player.state()
+
+    @property
+    def analysed(self) -> BeatGrid | None:
+        """The beats in seconds of the music."""
+        return self._beats
+
+    def set_count_in(self, on: bool) -> None:
+        """Count eight before the music starts."""
+        self._count_in = on
+        self.player.set_count_in(on)
+
+    def play(self) -> None:
+        """Play, after a count-in in the music's own tempo when that is switched on."""
+        state = self.player.state()
+        if self._count_in and state is not None and self._beats is not None:
+            times = _count_in_times(self._beats, state.position)
+            self.player.schedule_count_in(times, [index % 4 == 0 for index in range(len(times))])
+        self.player.play()
+
+    def forget(self) -> None:
+        """Forget the beats that have sounded (after a jump in the clock or a new take)."""
+        with self._lock:
+            self._past.clear()
+
+    def rotate(self, steps: int) -> None:
+        """Add `steps` to every count."""
+        if self._beats is not None:
+            self._beats = _rotated(self._beats, steps)
+        with self._lock:
+            past = [(time, (count - 1 + steps) % 8 + 1) for time, count in self._past]
+            self._past.clear()
+            self._past.extend(past)
+
+    def scale_tempo(self, factor: float) -> None:
+        """Count `factor` times as fast: 2 puts a beat between any two, 0.5 keeps those with odd counts."""
+        if self._beats is not None:
+            self._beats = _scaled(self._beats, factor)
+            self.forget()
+
+    def grid(self, delay: float) -> BeatGrid | None:
+        """Return the beats on the clock, past and foretold; None while the music stands still.
+
+        Parameters
+        ----------
+        delay : float
+            Seconds from the sound card to the air, plus the offset set by hand.
+        """
+        beats, state = self._beats, self.player.state()
+        if beats is None or state is None or not state.playing:
+            return None
+        now = self._clock.now()
+        with self._lock:
+            since = self._past[-1][0] - delay + 0.05 if self._past else now - 0.5
+            times, which = self.player.times_of(_extended(beats), since, now + _AHEAD)
+            counts = _extended_counts(beats)[which.astype(np.int64)]
+            times = times + delay
+            for time, count in zip(times, counts, strict=True):
+                if time <= now:
+                    self._past.append((float(time), int(count)))
+            ahead = times > now
+            all_times = np.array([time for time, _ in self._past] + times[ahead].tolist())
+            all_counts = np.array([count for _, count in self._past] + counts[ahead].tolist(), dtype=np.int64)
+        # A jump (loop, seek) may bring two beats closer together than the beat itself: keep the later one.
+        keep = np.append(np.diff(all_times) > 0.15, True) if len(all_times) else np.empty(0, dtype=bool)
+        if np.count_nonzero(keep) < 2:
+            return None
+        return BeatGrid(
+            beat_times=all_times[keep],
+            counts=all_counts[keep],
+            tempo=beats.tempo * state.speed,
+            confidence=beats.confidence,
+            source="analysed",
+            beats_per_bar=beats.beats_per_bar,
+        )
+
+
+def _count_in_times(beats: BeatGrid, position: float) -> list[float]:
+    """Return eight clicks (seconds of the music) that lead to the first beat at or after `position`."""
+    period = 60.0 / beats.tempo
+    index = int(np.searchsorted(beats.beat_times, position - 0.02))
+    first = float(beats.beat_times[index]) if index < len(beats.beat_times) else position
+    # The music starts at `position`; clicks after it would sound into the music.
+    lead = first - position
+    skipped = int(lead / period + 1e-6)
+    start = first - skipped * period
+    return [start - period * number for number in range(_COUNT_IN, 0, -1)]
+
+
+def _extended(beats: BeatGrid) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return the beats with eight more before the first, for the count-in."""
+    period = 60.0 / beats.tempo
+    return np.concatenate([beats.beat_times[0] - period * np.arange(8, 0, -1), beats.beat_times])
+
+
+def _extended_counts(beats: BeatGrid) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    return np.concatenate([(beats.counts[0] - 1 - np.arange(8, 0, -1)) % 8 + 1, beats.counts])
+
+
+def _rotated(beats: BeatGrid, steps: int) -> BeatGrid:
+    counts = (beats.counts - 1 + steps) % 8 + 1
+    return BeatGrid(beats.beat_times, counts, beats.tempo, beats.confidence, beats.source, False, beats.beats_per_bar)
+
+
+def _scaled(beats: BeatGrid, factor: float) -> BeatGrid:
+    times = beats.beat_times
+    if factor > 1:
+        times = np.interp(np.arange(2 * len(times) - 1) / 2, np.arange(len(times)), times)
+        first = int(beats.counts[0] - 1) * 2 % 8
+    else:
+        times = times[(int(beats.counts[0]) + 1) % 2 :: 2]
+        first = int(beats.counts[0]) // 2 % 4
+    counts = (np.arange(len(times)) + first) % 8 + 1
+    return BeatGrid(times, counts, beats.tempo * factor, beats.confidence, beats.source, False, beats.beats_per_bar)
