@@ -78,7 +78,7 @@ def brightness_rises(painted: Floats, arrivals: Floats, brightness: Floats) -> F
 
 def clap_moments(arrivals: Floats, distances: Floats) -> Floats:
     """Return when the hands meet, (≤ N,) s: sharp minima of their distance (F,), in shoulder widths, interpolated."""
-    moments = []
+    moments: list[float] = []
     for index in range(2, len(arrivals) - 2):
         around = distances[max(0, index - 6) : index + 7]
         lowest = distances[index] == around.min() and distances[index] < distances[index - 1]

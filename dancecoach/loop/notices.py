@@ -80,8 +80,8 @@ def music_notices(heard: bool, grid: BeatGrid | None, listening: bool) -> list[N
 
 def by_severity(notices: Sequence[Notice]) -> tuple[Notice, ...]:
     """Return the notices, errors first, one of each code."""
-    unique = {notice.code: notice for notice in reversed(notices)}
-    return tuple(sorted(list(unique.values())[::-1], key=lambda notice: _SEVERITY[notice.level]))
+    unique = {notice.code: notice for notice in notices}
+    return tuple(sorted(unique.values(), key=lambda notice: _SEVERITY[notice.level]))
 
 
 def brightness_of(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:

@@ -7,25 +7,28 @@ told whom to follow, and run the detector on every picture as soon as there may 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mediapipe
 import numpy as np
+from google.protobuf import text_format
+from mediapipe.framework import calculator_pb2
+from mediapipe.framework.formats import rect_pb2
+from mediapipe.python import _framework_bindings as bindings
+from mediapipe.python import packet_creator, packet_getter
 
 from dancecoach.errors import DancecoachError
 from dancecoach.types import Floats, Image
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # the networks' start-up chatter helps nobody
 
-import mediapipe
-from google.protobuf import text_format
-from mediapipe.framework import calculator_pb2
-from mediapipe.framework.formats import rect_pb2
-from mediapipe.python import _framework_bindings as bindings
-from mediapipe.python import packet_creator, packet_getter
 
 LANDMARK_COUNT = 33
 # A landmark outside the picture was extrapolated, not seen; this much is tolerated at the edge.
@@ -92,6 +95,25 @@ class Detection:
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep the networks' start-up chatter, written past Python, off the terminal."""
+    try:
+        sys.stderr.flush()
+        terminal = os.dup(2)
+    except (OSError, AttributeError, ValueError):
+        yield  # no terminal to keep clean
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
+
+
 class _Graph:
     """A running calculator graph: packets in, the outputs of the same picture out."""
 
@@ -105,7 +127,8 @@ class _Graph:
         for name in outputs:
             self._graph.observe_output_stream(name, self._keep(name), True)
         try:
-            self._graph.start_run(side_packets)
+            with _silenced():
+                self._graph.start_run(side_packets)
         except (RuntimeError, ValueError, OSError) as error:
             raise DancecoachError(
                 "The pose networks cannot be loaded from mediapipe.",
@@ -120,6 +143,12 @@ class _Graph:
 
     def run(self, **packets: Any) -> dict[str, Any]:
         """Feed one picture's packets, wait, and return the packets that came out, without the empty ones."""
+        if self._tick == 0:
+            with _silenced():
+                return self._run(packets)
+        return self._run(packets)
+
+    def _run(self, packets: dict[str, Any]) -> dict[str, Any]:
         self._tick += 1
         stamp = bindings.timestamp.Timestamp(self._tick)
         self._results = {}

@@ -232,8 +232,8 @@ def _to_skeleton(nodes: list[_Node], positions: Floats, name: str) -> Floats:
     taken: set[int] = set()
     for joint, joint_name in enumerate(JOINT_NAMES):
         for alias in _aliases_of(joint_name):
-            index = index_of.get(alias)
-            if index is not None and (index not in taken or joint_name == "pelvis"):
+            index = index_of.get(alias, -1)
+            if index >= 0 and (index not in taken or joint_name == "pelvis"):
                 joints[:, joint] = positions[:, index]
                 taken.add(index)
                 break
@@ -387,10 +387,7 @@ def _fit_turns(joints: Floats, offsets: Floats) -> Floats:
         # Directions of the children as the parent sees them.
         wanted = np.einsum("tij,tcj->tci", parent.transpose(0, 2, 1), joints[:, children] - joints[:, [joint]])
         rest = offsets[children]
-        if len(children) == 1:
-            turn = _shortest(rest[0], wanted[:, 0])
-        else:
-            turn = _best(rest, wanted)
+        turn = _shortest(rest[0], wanted[:, 0]) if len(children) == 1 else _best(rest, wanted)
         local[:, joint] = turn
         world[:, joint] = parent @ turn
     return local
@@ -420,7 +417,7 @@ def _best(rest: Floats, wanted: Floats) -> Floats:
     left, _, right = np.linalg.svd(covariance)
     flip = np.ones((len(wanted), 3))
     flip[:, 2] = np.linalg.det(left @ right)
-    return np.asarray((left * flip[:, None, :]) @ right)
+    return np.asarray((left * flip[:, None, :]) @ right, dtype=np.float64)
 
 
 def _euler_zxy(turns: Floats) -> Floats:

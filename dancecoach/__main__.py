@@ -1,0 +1,284 @@
+"""The command line: it parses, calls and prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import logging.handlers
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dancecoach import __version__
+from dancecoach.errors import DancecoachError
+
+COMMANDS = ("analyze", "synchrony", "beats", "devices", "replay", "bench", "demo-session")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run dancecoach; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = words[0] if words and words[0] in COMMANDS else None
+    parser = _command_parser() if command else _app_parser()
+    options = parser.parse_args(words)
+    _log_to_file(verbose=options.verbose)
+    try:
+        return int(options.run(options))
+    except DancecoachError as error:
+        logging.getLogger("dancecoach").info("%s", error, exc_info=error)
+        print(str(error), file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _log_to_file(verbose: bool) -> None:
+    from dancecoach.config import cache_folder
+
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+            cache_folder() / "dancecoach.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8", delay=True
+        )
+        handler.setFormatter(logging.Formatter("%(asctime)s %(threadName)s %(name)s %(levelname)s %(message)s"))
+        root.addHandler(handler)
+    except OSError:
+        verbose = True
+    if verbose:
+        root.addHandler(logging.StreamHandler())
+
+
+def _app_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dancecoach",
+        description="A live dance coach: it counts the music, watches you dance and says early or late.",
+        epilog=f"Commands without a window: {', '.join(COMMANDS[:-1])}; 'dancecoach COMMAND --help' tells more.",
+    )
+    parser.add_argument("--camera", metavar="NAME|URL|FILE", help="camera, network camera, video or session")
+    parser.add_argument("--audio", metavar="NAME|FILE", help="microphone, monitor of the loudspeakers, or sound file")
+    parser.add_argument("--music", metavar="FILE", help="music to play; its beats are analysed ahead")
+    parser.add_argument("--demo", action="store_true", help="show the demo")
+    parser.add_argument("--fullscreen", action="store_true")
+    parser.add_argument("--record", metavar="DIR", type=Path, help="record a session into this folder")
+    parser.add_argument("--quit-after", metavar="S", type=float, help="quit after so many seconds")
+    parser.add_argument(
+        "--screenshot", metavar="FILE", type=Path, help="save the window as a picture on quitting"
+    )
+    parser.add_argument("--view", choices=("main", "review", "calibration"), default="main", help="what to open")
+    parser.add_argument("--size", metavar="WxH", type=_size, help="size of the window")
+    parser.add_argument("--version", action="version", version=f"dancecoach {__version__}")
+    parser.add_argument("--verbose", action="store_true", help="print the log")
+    parser.set_defaults(run=_run_app)
+    return parser
+
+
+def _command_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dancecoach")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--verbose", action="store_true", help="print the log")
+    commands = parser.add_subparsers(required=True)
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[common], help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    analyze = add("analyze", _analyze, "Find the dancer, the beat and their synchrony in a video.")
+    analyze.add_argument("video", type=Path)
+    analyze.add_argument("--music", type=Path, help="audio or .beats file that starts with the video")
+    analyze.add_argument("--person", type=int, help="whom to follow, from 1, left to right")
+    analyze.add_argument("--json", metavar="OUT", default="-", help="where to write the result, - prints it")
+    analyze.add_argument("--bvh", metavar="OUT", type=Path, help="write the motion as BVH")
+
+    synchrony = add("synchrony", _synchrony, "Measure the synchrony of a motion with music.")
+    synchrony.add_argument("motion", type=Path, help="BVH, NPZ (times, joints) or session")
+    synchrony.add_argument("music", type=Path, nargs="?", help="audio or .beats file; a session may bring its own")
+    synchrony.add_argument("--fps", type=float, help="true frame rate of a BVH")
+    synchrony.add_argument("--json", metavar="OUT", default="-")
+
+    beats = add("beats", _beats, "Announce the beats of an audio file as the live loop would, strictly causally.")
+    beats.add_argument("audio", type=Path)
+    beats.add_argument("--jsonl", action="store_true", help="one JSON object a line (the only format)")
+    beats.add_argument("--realtime", action="store_true", help="as slowly as it sounds")
+    beats.add_argument("--block", type=int, help="samples a block; does not change the result")
+
+    add("devices", _devices, "List cameras, microphones and loudspeakers.")
+
+    replay = add("replay", _replay, "Measure a recorded session again.")
+    replay.add_argument("session", type=Path)
+    replay.add_argument("--json", metavar="OUT", default="-")
+    replay.add_argument("--window", action="store_true", help="open it in the review window instead")
+
+    bench = add("bench", _bench, "Measure the live loop on this machine.")
+    bench.add_argument("what", choices=("loop",))
+    bench.add_argument("--seconds", type=float, default=60.0)
+    bench.add_argument("--video", type=Path, help="video to show to the network camera, default the demo's")
+    bench.add_argument("--music", type=Path, help="music to play, default the demo's")
+    bench.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+
+    demo = add("demo-session", _demo_session, "Make the demo's session again.")
+    demo.add_argument("folder", type=Path)
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, mark, height = text.partition("x")
+    if not mark or not width.isdigit() or not height.isdigit():
+        raise argparse.ArgumentTypeError("write it as 1280x720")
+    return int(width), int(height)
+
+
+def _write_json(document: dict[str, Any], out: str | None) -> None:
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    if out is None or out == "-":
+        print(text)
+        return
+    try:
+        Path(out).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DancecoachError(f"{out} cannot be written ({error.strerror}).", "Choose another place.") from error
+
+
+def _require(path: Path) -> None:
+    if not path.exists():
+        raise DancecoachError(f"There is no {path}.", "Check the name.")
+
+
+def _run_app(options: argparse.Namespace) -> int:
+    from dancecoach.ui.start import start
+
+    return start(options)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from dancecoach import report
+    from dancecoach.offline import analyse_video
+    from dancecoach.session.bvh import write_bvh
+
+    for path in (options.video, options.music):
+        if path is not None:
+            _require(path)
+    shown = _Progress(f"Analysing {options.video.name}")
+    found = analyse_video(options.video, options.music, options.person, shown.show)
+    shown.done()
+    if options.bvh is not None:
+        write_bvh(options.bvh, found.track)
+    music = str(options.music) if options.music is not None else None
+    _write_json(report.analysis(found, str(options.video), music), options.json)
+    return 0
+
+
+def _synchrony(options: argparse.Namespace) -> int:
+    from dancecoach import report
+    from dancecoach.offline import measure_motion
+    from dancecoach.session.motion import read_motion
+
+    _require(options.motion)
+    track = read_motion(options.motion, options.fps)
+    if options.music is None:
+        return _replay_session(options.motion, options.json, report.SYNCHRONY)
+    _require(options.music)
+    grid, total, scores = measure_motion(track, options.music)
+    inputs = {"motion": str(options.motion), "music": str(options.music), "frames": len(track)}
+    _write_json(report.measured(report.SYNCHRONY, grid, total, scores, **inputs), options.json)
+    return 0
+
+
+def _beats(options: argparse.Namespace) -> int:
+    from dancecoach.offline import announce_beats
+
+    _require(options.audio)
+    if options.block is not None and options.block < 1:
+        raise DancecoachError("A block has at least one sample.", "Give --block a positive number.")
+    started = time.perf_counter()
+    for heard, announced in announce_beats(options.audio, options.block):
+        if options.realtime:
+            time.sleep(max(0.0, started + heard - time.perf_counter()))
+        for beat in announced:
+            line = {
+                "time": round(beat.time, 4),
+                "count": beat.count,
+                "downbeat": beat.downbeat,
+                "tempo": round(beat.tempo, 3),
+                "confidence": round(beat.confidence, 4),
+                "announced_at": round(beat.announced_at, 4),
+            }
+            print(json.dumps(line), flush=options.realtime)
+    return 0
+
+
+def _devices(options: argparse.Namespace) -> int:
+    from dancecoach.ui.start import print_devices
+
+    return print_devices()
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from dancecoach import report
+
+    _require(options.session)
+    if options.window:
+        from dancecoach.ui.start import start
+
+        arguments = ["--view", "review", "--record", str(options.session.parent)]
+        return start(_app_parser().parse_args(arguments), options.session)
+    return _replay_session(options.session, options.json, report.REPLAY)
+
+
+def _replay_session(folder: Path, out: str, schema: str) -> int:
+    from dancecoach import report
+    from dancecoach.assessment.take import measure_recording
+    from dancecoach.session.store import open_session
+
+    session = open_session(folder)
+    total, scores = measure_recording(session.track, session.beat_grid)
+    inputs = {"session": str(folder), "duration": round(session.duration, 3), "poses": len(session.track)}
+    _write_json(report.measured(schema, session.beat_grid, total, scores, **inputs), out)
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from dancecoach.bench.loop import run
+
+    figures = run(options.seconds, options.video, options.music)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
+def _demo_session(options: argparse.Namespace) -> int:
+    from dancecoach.bench.demo import make
+
+    make(options.folder)
+    return 0
+
+
+class _Progress:
+    """A line on the terminal that counts up; silent where nobody watches."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._shown = -1
+        self._visible = sys.stderr.isatty()
+
+    def show(self, share: float) -> bool:
+        percent = int(share * 100)
+        if self._visible and percent != self._shown and share >= 0:
+            self._shown = percent
+            print(f"\r{self._text} {percent:3d} %", end="", file=sys.stderr, flush=True)
+        return True
+
+    def done(self) -> None:
+        if self._visible and self._shown >= 0:
+            print(file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The JSON that the command line prints; every document carries its schema version."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from dancecoach.offline import Analysis
+from dancecoach.types import JOINT_NAMES, BeatGrid, Pose, PrimitiveScore, Synchrony
+
+ANALYSIS = "dancecoach.analysis/1"
+SYNCHRONY = "dancecoach.synchrony/1"
+REPLAY = "dancecoach.replay/1"
+
+
+def synchrony(value: Synchrony) -> dict[str, Any]:
+    """Return one body part's synchrony, and its limbs' when it has any; unknown values are null."""
+    table: dict[str, Any] = {
+        "part": value.part,
+        "start": _number(value.start),
+        "stop": _number(value.stop),
+        "msr": _number(value.msr),
+        "msr_interval": _pair(value.msr_interval),
+        "msr_published": _number(value.msr_published),
+        "offset_ms": _number(value.offset_ms, 2),
+        "offset_sd_ms": _number(value.offset_sd_ms, 2),
+        "offset_interval_ms": _pair(value.offset_interval_ms, 2),
+        "level": value.level,
+        "n_hits": value.n_hits,
+        "n_beats": value.n_beats,
+        "reason": value.reason,
+    }
+    if value.parts:
+        table["parts"] = {part.part: synchrony(part) for part in value.parts}
+    return table
+
+
+def primitives(scores: Sequence[PrimitiveScore]) -> list[dict[str, Any]]:
+    """Return the eight-counts."""
+    return [
+        {
+            "index": score.index,
+            "start": _number(score.primitive.start),
+            "stop": _number(score.primitive.stop),
+            "beat_times": [_number(float(time)) for time in score.primitive.beat_times],
+            "synchrony": synchrony(score.synchrony),
+        }
+        for score in scores
+    ]
+
+
+def beats(grid: BeatGrid | None) -> dict[str, Any] | None:
+    """Return tempo, confidence and every beat; null without a beat."""
+    if grid is None:
+        return None
+    pairs = zip(grid.beat_times.tolist(), grid.counts.tolist(), strict=True)
+    return {
+        "tempo": _number(grid.tempo, 3),
+        "confidence": _number(grid.confidence),
+        "source": grid.source,
+        "beats": [{"time": _number(time), "count": count} for time, count in pairs],
+    }
+
+
+def analysis(found: Analysis, video: str, music: str | None) -> dict[str, Any]:
+    """Return the document of `dancecoach analyze`."""
+    return {
+        "schema": ANALYSIS,
+        "video": video,
+        "music": music,
+        "frames": found.frames,
+        "duration": _number(found.duration),
+        "width": found.width,
+        "height": found.height,
+        "people": found.people,
+        "joint_names": list(JOINT_NAMES),
+        "music_beats": beats(found.beat_grid),
+        "synchrony": synchrony(found.total),
+        "primitives": primitives(found.primitives),
+        "poses": [pose(each) for each in found.poses],
+    }
+
+
+def pose(value: Pose) -> dict[str, Any]:
+    """Return one pose: joints in metres (hip-centred), the root in the room, the joints in the picture 0…1."""
+    return {
+        "time": _number(value.time),
+        "person": value.person,
+        "joints": [[_number(x, 4) for x in joint] for joint in value.joints.tolist()],
+        "root": [_number(x, 4) for x in value.root.tolist()],
+        "image_joints": [[_number(x, 5) for x in joint] for joint in value.image_joints.tolist()],
+        "visibility": [_number(x, 3) for x in value.visibility.tolist()],
+    }
+
+
+def measured(
+    schema: str, grid: BeatGrid | None, total: Synchrony, scores: Sequence[PrimitiveScore], **inputs: Any
+) -> dict[str, Any]:
+    """Return the document of `dancecoach synchrony` and `dancecoach replay`."""
+    return {
+        "schema": schema,
+        **inputs,
+        "music_beats": beats(grid),
+        "synchrony": synchrony(total),
+        "primitives": primitives(scores),
+    }
+
+
+def _number(value: float | None, digits: int = 4) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, digits)
+
+
+def _pair(values: tuple[float, float] | None, digits: int = 4) -> list[float | None] | None:
+    return None if values is None else [_number(value, digits) for value in values]
