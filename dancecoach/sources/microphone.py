@@ -112,12 +112,7 @@ class Microphone:
         self.name = device.name
         channels = min(2, device.channels)
         rate = device.sample_rate
-        self._ring = np.zeros((int(RING_SECONDS * rate), channels), np.float32)
-        self._written = self._shift = self.lost_samples = 0
-        self._late_from, self._overflowed = None, False
-        self._notes = queue.SimpleQueue()
-        self._samples = SettlingClock(rate)
-        self.sample_rate, self.channels = rate, channels
+        self._prepare(rate, channels)
         with portaudio.opening(device, source=True) as sounddevice:
             try:
                 stream = sounddevice.InputStream(
@@ -145,6 +140,15 @@ class Microphone:
                 raise SourceError(
                     f"The microphone '{device.name}' does not start.", "Unplug it and plug it in again."
                 ) from error
+
+    def _prepare(self, rate: int, channels: int) -> None:
+        """Forget what was before; the stream does not run yet."""
+        self._ring = np.zeros((int(RING_SECONDS * rate), channels), np.float32)
+        self._written = self._shift = self.lost_samples = 0
+        self._late_from, self._overflowed = None, False
+        self._notes = queue.SimpleQueue()
+        self._samples = SettlingClock(rate)
+        self.sample_rate, self.channels = rate, channels
 
     def read(self, timeout: float) -> AudioBlock | None:
         """Return the samples since the last read; see `AudioSource.read`."""
