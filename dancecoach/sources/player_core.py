@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dancecoach.sources.seam import Seam
 from dancecoach.sources.stretch import Samples, Stretch, stretch, stretch_span
 from dancecoach.sources.timeline import Span, Timeline
 from dancecoach.types import Floats
@@ -16,7 +17,6 @@ from dancecoach.types import Floats
 SLOWEST, FASTEST = 0.5, 1.1
 KEEP = 120.0  # seconds of the past that can be asked about
 FIRST_SPAN, SPAN = 0.6, 4.0  # seconds of output stretched at once: short after a jump, then long
-SEAM = 0.020  # seconds of cross-fade between stretched spans
 LOOP_FADE = 0.005  # seconds of cross-fade into the loop's start; it ends before the first beat sounds
 SHORTEST_LOOP = 0.2  # seconds
 
@@ -50,7 +50,8 @@ class PlayerCore:
         self.loop: tuple[float, float] | None = None
         self._method = method
         self._speed = 1.0
-        self._position = 0.0  # samples of the music at the next output sample
+        # Counted from the last jump, so that the result does not depend on how the output is cut into blocks.
+        self._anchor, self._steps = 0.0, 0
         self._clicks: tuple[tuple[float, bool], ...] = ()  # samples of the music, accent
         self._count_until: float | None = None
         self._sounds = click(sample_rate, False), click(sample_rate, True)
@@ -76,13 +77,24 @@ class PlayerCore:
         return self._position / self.sample_rate
 
     @property
+    def _position(self) -> float:
+        """Sample of the music at the next output sample."""
+        return self._anchor + self._steps * self._speed
+
+    @_position.setter
+    def _position(self, position: float) -> None:
+        self._anchor, self._steps = position, 0
+
+    @property
     def ended(self) -> bool:
         """True at the end of the music."""
         return self._position >= len(self.music)
 
     def set_speed(self, speed: float) -> None:
         """Set the speed, 0.5…1.1."""
+        position = self._position
         self._speed = min(max(speed, SLOWEST), FASTEST)
+        self._position = position
         self._forget_span()
 
     def seek(self, seconds: float) -> None:
@@ -154,7 +166,7 @@ class PlayerCore:
 
     def foretell(self, frames: int) -> tuple[Span, ...]:
         """Return the spans that would follow on `frames` more output samples; changes nothing."""
-        kept = self.timeline, self._position, self._count_until, self.playing
+        kept = self.timeline, self._anchor, self._steps, self._count_until, self.playing
         spans = self._span, self._tail, self._span_from
         self.timeline = Timeline(frames)
         begin = kept[0].stop
@@ -162,7 +174,7 @@ class PlayerCore:
             self.skip(frames)
             return tuple(replace(s, start=s.start + begin, stop=s.stop + begin) for s in self.timeline.spans())
         finally:
-            self.timeline, self._position, self._count_until, self.playing = kept
+            self.timeline, self._anchor, self._steps, self._count_until, self.playing = kept
             self._span, self._tail, self._span_from = spans
 
     def _lay(self, out: Samples | None, room: int = 0) -> int:
@@ -187,7 +199,7 @@ class PlayerCore:
                     self._fade_into_loop(out[:count], stop, self.loop[0] * self.sample_rate)
             out[:count] *= self.volume
         self.timeline.add(count, self.position, self._speed / self.sample_rate, counting)
-        self._position += count * self._speed
+        self._steps += count
         if self._position >= stop - 1e-6 * self.sample_rate:
             if counting:
                 self._position, self._count_until = stop, None
@@ -208,17 +220,17 @@ class PlayerCore:
             if len(piece) == count:
                 return piece.copy()
             return np.concatenate([piece, np.zeros((count - len(piece), piece.shape[1]), np.float32)])
-        parts = []
-        position = self._position
-        while count > 0:
+        parts: list[Samples] = []
+        done = 0
+        while done < count:
+            position = self._anchor + (self._steps + done) * self._speed
             offset = round((position - self._span_from) / self._speed)
-            piece = self._span[offset : offset + count] if len(self._span) else self._span
+            piece = self._span[offset : offset + count - done]
             if len(piece) == 0:
                 self._next_span(position)
                 continue
             parts.append(piece)
-            count -= len(piece)
-            position += len(piece) * self._speed
+            done += len(piece)
         return np.concatenate(parts)
 
     def prepare(self) -> None:
@@ -228,33 +240,26 @@ class PlayerCore:
         done = prepared is not None and prepared[:2] == (position, speed)
         if not len(span) or speed == 1.0 or done or position - self._position > self.span_seconds * self.sample_rate:
             return
-        length = round((self.span_seconds + SEAM) * self.sample_rate)
-        whole = stretch_span(self.music, position, length, self.sample_rate, speed, self._method)
-        self._prepared = position, speed, whole
+        self._prepared = position, speed, self._stretched(position, self.span_seconds, speed)
+
+    def _stretched(self, position: float, seconds: float, speed: float) -> Samples:
+        """Return a span, what follows it for the seam, and a little before and after for shifting it."""
+        seam = Seam(self.sample_rate)
+        count = round(seconds * self.sample_rate) + seam.tail + 2 * seam.margin
+        return stretch_span(self.music, position - seam.margin * speed, count, self.sample_rate, speed, self._method)
 
     def _next_span(self, position: float) -> None:
-        """Stretch the next span and blend it with what the one before would have gone on with."""
-        seam = round(SEAM * self.sample_rate)
+        """Take the next span and blend it with what the one before would have gone on with."""
+        seam = Seam(self.sample_rate)
         prepared, self._prepared = self._prepared, None
         if prepared is not None and abs(prepared[0] - position) < 1e-2 and prepared[1] == self._speed:
-            whole = prepared[2]
+            wide = prepared[2]
         else:
-            length = round((self.span_seconds if len(self._tail) else FIRST_SPAN) * self.sample_rate) + seam
-            whole = stretch_span(self.music, position, length, self.sample_rate, self._speed, self._method)
-        length = len(whole) - seam
-        if len(self._tail):
-            fade = np.linspace(0.0, 1.0, seam, dtype=np.float32)[:, None]
-            whole[:seam] = self._blend(self._tail, whole[:seam], fade)
+            seconds = self.span_seconds if len(self._tail) else FIRST_SPAN
+            wide = self._stretched(position, seconds, self._speed)
+        whole = seam.join(self._tail, wide)
+        length = len(whole) - seam.tail
         self._span, self._tail, self._span_from = whole[:length], whole[length:], position
-
-    @staticmethod
-    def _blend(old: Samples, new: Samples, fade: NDArray[np.float32]) -> Samples:
-        """Cross-fade with steady energy, whatever the phases of the two renditions are."""
-        power = float(np.sqrt(np.sum(old**2) * np.sum(new**2)))
-        likeness = max(0.0, float(np.sum(old * new))) / power if power > 0 else 1.0
-        scale = np.sqrt(fade**2 + (1 - fade) ** 2 + 2 * fade * (1 - fade) * likeness)
-        blended: Samples = ((old * (1 - fade) + new * fade) / scale).astype(np.float32)
-        return blended
 
     def _forget_span(self) -> None:
         self._span = self._tail = self.music[:0]

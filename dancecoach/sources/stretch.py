@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -72,6 +73,11 @@ def stretch_span(
     return span
 
 
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent, which ends this process in good order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class ProcessStretcher:
     """A `Stretch` that computes in another process, started by the first `warm_up`."""
 
@@ -83,7 +89,9 @@ class ProcessStretcher:
         """Start the process, if it is not running; returns at once."""
         if self._pool is None:
             # "spawn" on every system: a fork would copy threads' locks in unknown states.
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+            )
             self._ready = self._pool.submit(stretch, np.zeros((4096, 2), np.float32), 44100, 0.8)
 
     @property
