@@ -23,7 +23,8 @@ _INSTRUCTIONS = (
     "Two ways to measure how late your camera, loudspeakers and screen are:\n\n"
     "•  Clicks and flashes: point the camera at this screen, or at a mirror that shows it, and turn the sound up. "
     "The window flashes black and white. Do not look into it if flashing light harms you.\n\n"
-    "•  Eight claps: stand where the camera sees your hands and clap on each of the eight clicks."
+    "•  Eight claps: turn the music off, stand where camera and microphone reach you and clap eight times, "
+    "hands wide apart in between."
 )
 
 
@@ -160,7 +161,7 @@ class CalibrationView(QWidget):
         return page
 
     def _clap_page(self) -> QWidget:
-        page, column = self._page("Clap on each click")
+        page, column = self._page("Clap eight times")
         self.clap_message = QLabel()
         self.clap_message.setWordWrap(True)
         self.clap_message.setProperty("role", "title")
@@ -261,7 +262,8 @@ class CalibrationView(QWidget):
         super().resizeEvent(event)
         if self.size() != self._style_size:
             self._style_size = self.size()
-            theme = make_theme(self._theme_name, self.width(), self.height())
+            # Read from where the camera sees you: large type always.
+            theme = make_theme(self._theme_name, self.width(), self.height(), large=True)
             dress(self, theme)
             for layout in self.findChildren(QVBoxLayout):
                 layout.setSpacing(theme.px(2.0))

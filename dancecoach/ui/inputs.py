@@ -55,7 +55,7 @@ class InputMenus:
         menu = self._window.bar.music_menu
         menu.clear()
         menu.addAction("Open music…", self.choose_music)
-        action = menu.addAction("Take the music out", lambda: self._window._tell(self._window.coach.unload_music))
+        action = menu.addAction("Take the music out", lambda: self._window.attempt(self._window.coach.unload_music))
         action.setEnabled(self._window.coach.snapshot().music is not None)
 
     def _devices(
@@ -75,12 +75,12 @@ class InputMenus:
     def use_camera(self, spec: str) -> None:
         """Switch the camera and remember it."""
         self._window.change(camera=spec)
-        self._window._tell(lambda: self._window.coach.use_camera(spec))
+        self._window.attempt(lambda: self._window.coach.use_camera(spec))
 
     def use_audio(self, spec: str) -> None:
         """Switch the sound and remember it."""
         self._window.change(audio=spec)
-        self._window._tell(lambda: self._window.coach.use_audio(spec))
+        self._window.attempt(lambda: self._window.coach.use_audio(spec))
 
     def choose_network_camera(self) -> None:
         """Ask for an address."""
@@ -120,4 +120,4 @@ class InputMenus:
         start = str(Path.home())
         path, _ = QFileDialog.getOpenFileName(self._window, "Open music", start, MUSIC)
         if path:
-            self._window._tell(lambda: self._window.coach.load_music(path))
+            self._window.attempt(lambda: self._window.coach.load_music(path))

@@ -10,12 +10,12 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from dancecoach.clock import Clock, SystemClock
-from dancecoach.config import MAX_OFFSET, THEMES, Latency, Settings
+from dancecoach.config import THEMES, Latency, Settings
 from dancecoach.errors import DancecoachError
-from dancecoach.types import MusicState, Notice
+from dancecoach.types import Notice
 from dancecoach.ui.background import Background, sentence
 from dancecoach.ui.coach import Coach
 from dancecoach.ui.control_bar import ControlBar
@@ -24,6 +24,7 @@ from dancecoach.ui.services import Services
 from dancecoach.ui.shortcuts import SHORTCUTS
 from dancecoach.ui.stage import Stage
 from dancecoach.ui.theme import dress
+from dancecoach.ui.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +57,19 @@ class MainWindow(QWidget):
         self.settings = settings
         self.services = services or Services()
         self._clock = clock or SystemClock()
-        self._loop_start: float | None = None
         self._windows: list[QWidget] = []
         self._saving: Background | None = None
+        self._recording_job: Background | None = None
         self._unsaved = False
         self.stage = Stage(
             coach, settings.theme, settings.mirror, settings.large_type, settings.debug, self._clock, self
         )
+        self.transport: Transport = Transport(self)
         self.bar = ControlBar(self)
         self.bar.command.connect(self.perform)
-        self.bar.seeked.connect(lambda seconds: self._tell(lambda: self.coach.seek(seconds)))
-        self.bar.speed_changed.connect(lambda value: self.set_speed(value / 100.0))
-        self.bar.offset_changed.connect(lambda value: self.set_offset(value / 1000.0))
+        self.bar.seeked.connect(lambda seconds: self.attempt(lambda: self.coach.seek(seconds)))
+        self.bar.speed_changed.connect(lambda value: self.transport.set_speed(value / 100.0))
+        self.bar.offset_changed.connect(lambda value: self.transport.set_offset(value / 1000.0))
         self.inputs = InputMenus(self)
         for shortcut in SHORTCUTS:
             for keys in shortcut.keys:
@@ -104,6 +106,8 @@ class MainWindow(QWidget):
         self._slow_timer.stop()
         for window in list(self._windows):
             window.close()
+        if self._recording_job is not None:
+            self._recording_job.join()
         if self._saving is not None:
             self._saving.join()
             if self._unsaved:
@@ -181,9 +185,10 @@ class MainWindow(QWidget):
 
     def perform(self, command: str) -> None:
         """Carry out a command of `shortcuts` or of the bar by name; a failure becomes a sentence on the stage."""
-        self._tell(getattr(self, command))
+        self.attempt(getattr(self if hasattr(self, command) else self.transport, command))
 
-    def _tell(self, action: Callable[[], object]) -> None:
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do it; a failure becomes a sentence on the stage."""
         try:
             action()
         except DancecoachError as error:
@@ -227,30 +232,29 @@ class MainWindow(QWidget):
             self._unsaved = False
             self._save()
 
-    def _music(self) -> MusicState | None:
-        music = self.coach.snapshot().music
-        if music is None:
-            self.say("No music is open.", "Open a music file with Music or Ctrl+O.")
-        return music
-
-    def toggle_playing(self) -> None:
-        """Play or pause; with the keyboard on a button, press it."""
-        focus = QApplication.focusWidget()
-        if isinstance(focus, QAbstractButton) and self.isAncestorOf(focus) and self.sender() is not self.bar:
-            focus.click()
-            return
-        music = self._music()
-        if music is not None:
-            (self.coach.pause if music.playing else self.coach.play)()
-
     def toggle_recording(self) -> None:
         """Record, or finish the recording."""
-        if self.coach.snapshot().recording is None:
-            folder = Path(self.settings.sessions) if self.settings.sessions else None
-            self.coach.start_recording(folder, self.settings.record_video)
+        if self._recording_job is not None:
             return
-        saved = self.coach.stop_recording()
-        self.say("Recording saved.", f"Press V to review it ({saved.name})." if saved is not None else "")
+        coach, settings = self.coach, self.settings
+        if coach.snapshot().recording is None:
+            folder = Path(settings.sessions) if settings.sessions else None
+            job = Background(lambda report: coach.start_recording(folder, settings.record_video), self)
+        else:
+            job = Background(lambda report: coach.stop_recording(), self)
+            job.succeeded.connect(
+                lambda saved: self.say("Recording saved.", f"Press V to review {saved.name}.") if saved else None
+            )
+        job.succeeded.connect(lambda result: self._recording_done(None))
+        job.failed.connect(self._recording_done)
+        self._recording_job = job.start()
+
+    def _recording_done(self, error: BaseException | None) -> None:
+        if self._recording_job is not None:
+            self._recording_job.deleteLater()
+        self._recording_job = None
+        if error is not None:
+            self.stage.say(Notice("recording", sentence(error), "", "error"), 8.0)
 
     def toggle_mirror(self) -> None:
         """Switch the mirror; labels follow."""
@@ -263,11 +267,6 @@ class MainWindow(QWidget):
     def toggle_debug(self) -> None:
         """Show or hide the stage timings."""
         self.change(debug=not self.settings.debug)
-
-    def toggle_count_in(self) -> None:
-        """Switch the count-in."""
-        self.change(count_in=not self.settings.count_in)
-        self.coach.set_count_in(self.settings.count_in)
 
     def next_theme(self) -> None:
         """Go to the next colour theme."""
@@ -318,61 +317,6 @@ class MainWindow(QWidget):
         self.coach.reset_take()
         self.say("The score starts afresh.")
 
-    def mark_loop_start(self) -> None:
-        """Remember where the loop starts."""
-        music = self._music()
-        if music is None:
-            return
-        self._loop_start = music.position
-        if music.loop is not None and music.loop[1] > music.position:
-            self.coach.set_loop(music.position, music.loop[1])
-        else:
-            self.say("The loop starts here.", "Press ] where it shall end.")
-
-    def mark_loop_stop(self) -> None:
-        """Loop from the remembered start, or the beginning, up to here."""
-        music = self._music()
-        if music is None:
-            return
-        start = self._loop_start if self._loop_start is not None else music.loop[0] if music.loop else 0.0
-        if music.position <= start:
-            self.say("The loop must end after its start.", "Press [ first, then ] later in the music.")
-            return
-        self.coach.set_loop(start, music.position)
-
-    def clear_loop(self) -> None:
-        """Play on past the loop."""
-        self._loop_start = None
-        self.coach.clear_loop()
-
-    def slower(self) -> None:
-        """Slow the music down by 5 %."""
-        self.set_speed(self.settings.music_speed - 0.05)
-
-    def faster(self) -> None:
-        """Speed the music up by 5 %."""
-        self.set_speed(self.settings.music_speed + 0.05)
-
-    def set_speed(self, speed: float) -> None:
-        """Play at `speed`, a share of the recorded tempo."""
-        speed = round(min(max(speed, 0.5), 1.1), 2)
-        self.change(music_speed=speed)
-        self._tell(lambda: self.coach.set_speed(speed))
-
-    def offset_earlier(self) -> None:
-        """Move the beats 10 ms earlier."""
-        self.set_offset(self.settings.music_offset - 0.01)
-
-    def offset_later(self) -> None:
-        """Move the beats 10 ms later."""
-        self.set_offset(self.settings.music_offset + 0.01)
-
-    def set_offset(self, seconds: float) -> None:
-        """Move the beats by `seconds`."""
-        seconds = round(min(max(seconds, -MAX_OFFSET), MAX_OFFSET), 3)
-        self.change(music_offset=seconds)
-        self._tell(lambda: self.coach.set_music_offset(seconds))
-
     # ---- inputs and other windows
 
     def choose_music(self) -> None:
@@ -385,7 +329,7 @@ class MainWindow(QWidget):
 
         dialog = SettingsDialog(self.settings, self.services, self)
         dress(dialog, self.stage.theme)
-        dialog.accepted.connect(lambda: self._tell(lambda: self._use(dialog.settings())))
+        dialog.accepted.connect(lambda: self.attempt(lambda: self._use(dialog.settings())))
         self._open(dialog)
 
     def _use(self, settings: Settings) -> None:
@@ -413,7 +357,7 @@ class MainWindow(QWidget):
 
     def _use_latency(self, pair: tuple[str, str], latency: Latency) -> None:
         self.change(latencies=self.settings.with_latency(*pair, latency).latencies)
-        self._tell(lambda: self.coach.set_latency(latency))
+        self.attempt(lambda: self.coach.set_latency(latency))
 
     def _device_names(self) -> tuple[str, str]:
         snapshot = self.coach.snapshot()

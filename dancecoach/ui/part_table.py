@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from dancecoach.types import LIMBS, Synchrony
-from dancecoach.ui.words import PART_WORDS, TIMING_WORDS, UNKNOWN, part_of, percent, signed_ms, spread_ms, timing
+from dancecoach.ui.words import PART_WORDS, SHORT_WORDS, UNKNOWN, part_of, percent, signed_ms, spread_ms, timing
 
 _COLUMNS = ("part", "offset", "", "in time", "hits")
 
@@ -21,8 +21,9 @@ class PartTable(QTableWidget):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -35,8 +36,8 @@ class PartTable(QTableWidget):
             cells = [PART_WORDS[part], UNKNOWN, "", UNKNOWN, UNKNOWN]
             if value is not None:
                 if value.offset_ms is not None:
-                    cells[1] = f"{signed_ms(value.offset_ms)} {spread_ms(value)}".strip()
-                    cells[2] = TIMING_WORDS[timing(value.offset_ms)]
+                    cells[1] = _offset(value)
+                    cells[2] = SHORT_WORDS[timing(value.offset_ms)]
                 cells[3] = percent(value.msr)
                 cells[4] = str(value.n_hits)
             for column, text in enumerate(cells):
@@ -44,3 +45,10 @@ class PartTable(QTableWidget):
                 if value is not None and value.reason:
                     item.setToolTip(value.reason)
                 self.setItem(row, column, item)
+
+
+def _offset(value: Synchrony) -> str:
+    """Return "+48 ± 18 ms"."""
+    spread = spread_ms(value)
+    text = signed_ms(value.offset_ms)
+    return f"{text.removesuffix(' ms')} {spread}" if spread else text

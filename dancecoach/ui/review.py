@@ -107,9 +107,9 @@ class ReviewWindow(QWidget):
         pictures.addWidget(self.skeleton, 1)
         pictures.addWidget(self.video, 1)
         upper = QHBoxLayout()
-        upper.addLayout(left, 3)
+        upper.addLayout(left, 4)
         upper.addLayout(pictures, 6)
-        upper.addLayout(right, 5)
+        upper.addLayout(right, 6)
         whole = QVBoxLayout(self)
         whole.addLayout(upper, 5)
         whole.addWidget(self.timeline, 3)
@@ -197,7 +197,8 @@ class ReviewWindow(QWidget):
         if not session.readable:
             return f"{session.name}\ncannot be read: {session.problem}"
         date = session.created[:16].replace("T", "  ")
-        return f"{session.name}\n{date}   {clock_text(session.duration)}   {percent(session.msr)}"
+        score = "" if session.msr is None else f"   in time {percent(session.msr)}"
+        return f"{session.name}\n{date}\n{clock_text(session.duration)}{score}"
 
     def _choose(self, item: QListWidgetItem | None) -> None:
         if item is None:

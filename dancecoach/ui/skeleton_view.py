@@ -15,7 +15,7 @@ from dancecoach.ui.overlays.skeleton import SOLID, side_role
 from dancecoach.ui.theme import make_theme
 
 MAX_GAP = 0.2  # seconds from a pose beyond which none is shown
-_FOCAL = 1.6  # of the picture's half height
+_FOCAL = 2.1  # of the picture's half height
 _GRID = 2.0  # metres from the middle to the edge of the floor grid
 
 
@@ -29,7 +29,7 @@ class SkeletonView(QWidget):
         self.setAccessibleName("Replay of the dancer")
         self.setToolTip("Drag to turn, wheel to come nearer")
         self.theme_name = "dark"
-        self.yaw, self.pitch, self.distance = 0.0, 0.15, 3.6
+        self.yaw, self.pitch, self.distance = 0.0, 0.12, 3.0
         self._track: PoseTrack | None = None
         self._points: Floats = np.zeros((0, 22, 3))
         self._center = np.zeros(3)
@@ -88,23 +88,22 @@ class SkeletonView(QWidget):
         points = self._points[self._index]
         visibility = self._track.visibility[self._index]
         places, depth = self.project(points)
-        width = max(2.0, 2.2 * theme.unit * 3.6 / self.distance)
+        width = max(2.0, 2.4 * theme.unit * 3.0 / self.distance)
         visible = np.isfinite(places).all(axis=1) & (depth > 0.1)
-        for parent, joint in BONES:
-            if not (visible[parent] and visible[joint]):
-                continue
-            start, stop = QPointF(*places[parent]), QPointF(*places[joint])
-            sure = min(visibility[parent], visibility[joint]) >= SOLID
-            for role, share in (("outline", 1.8), (side_role(joint), 1.0)):
-                pen = QPen(theme.color(role), width * share)
+        seen = [bone for bone in BONES if visible[bone[0]] and visible[bone[1]]]
+        ends = [QPointF(x, y) for x, y in np.nan_to_num(places).tolist()]
+        for outline in (True, False):
+            for parent, joint in seen:
+                sure = min(visibility[parent], visibility[joint]) >= SOLID
+                if outline and not sure:
+                    continue
+                pen = QPen(theme.color("outline" if outline else side_role(joint)), width * (1.8 if outline else 1.0))
                 pen.setCapStyle(Qt.PenCapStyle.RoundCap)
                 if not sure:
-                    if role == "outline":
-                        continue
-                    pen = QPen(theme.color(role, 150), width * 0.6)
+                    pen.setWidthF(width * 0.6)
                     pen.setDashPattern([2.0, 3.0])
                 painter.setPen(pen)
-                painter.drawLine(start, stop)
+                painter.drawLine(ends[parent], ends[joint])
 
     def _floor(self, painter: QPainter, pen: QPen) -> None:
         painter.setPen(pen)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPalette
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from dancecoach.config import THEMES
 
@@ -182,7 +182,8 @@ def dress(widget: QWidget, theme: Theme) -> bool:
     style = stylesheet(theme)
     if widget.styleSheet() == style:
         return False
-    widget.setPalette(palette_of(theme))
+    # The whole program's: a palette does not reach the children of a widget with a style sheet.
+    QApplication.setPalette(palette_of(theme))
     widget.setStyleSheet(style)
     return True
 

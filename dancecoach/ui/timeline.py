@@ -12,7 +12,15 @@ from PySide6.QtWidgets import QWidget
 
 from dancecoach.types import PrimitiveScore
 from dancecoach.ui.theme import Theme, make_theme
-from dancecoach.ui.words import NEEDLE_MS, offset_band, percent
+from dancecoach.ui.words import NEEDLE_MS, clock_text, offset_band, percent
+
+
+class ClockAxis(pg.AxisItem):  # type: ignore[misc]
+    """Seconds as minutes and seconds."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """Return the labels of the ticks."""
+        return [clock_text(value) if spacing >= 1.0 else f"{value:.1f}" for value in values]
 
 
 class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
@@ -33,7 +41,7 @@ class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self._duration = 0.0
         self._theme = make_theme("dark", 1280, 720)
         self.blocks = self.addPlot(row=0, col=0)
-        self.offsets = self.addPlot(row=1, col=0)
+        self.offsets = self.addPlot(row=1, col=0, axisItems={"bottom": ClockAxis("bottom")})
         self.offsets.setXLink(self.blocks)
         self.ci.layout.setRowStretchFactor(1, 3)
         self.ci.layout.setRowStretchFactor(0, 1)
@@ -77,8 +85,6 @@ class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         left.setWidth(theme.px(9.0))
         left.setTicks([[(-100.0, "early"), (0.0, "0 ms"), (100.0, "late")]])
         self.offsets.getAxis("bottom").setHeight(theme.px(4.5))
-        bottom_style = {"color": theme.palette.muted, "font-size": f"{theme.px(2.3)}px"}
-        self.offsets.getAxis("bottom").setLabel("seconds", **bottom_style)
         self.blocks.setYRange(0.0, 1.0, padding=0.0)
         self.offsets.setYRange(-NEEDLE_MS, NEEDLE_MS, padding=0.0)
         # The rows share their left edge.
@@ -133,7 +139,7 @@ class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             middles = np.array([(item.primitive.start + item.primitive.stop) / 2 for item in run])
             values = np.array([item.synchrony.offset_ms for item in run], dtype=np.float64)
             bands = np.array([offset_band(item.synchrony) or (item.synchrony.offset_ms,) * 2 for item in run])
-            lower, upper = (pg.PlotDataItem(middles, bands[:, side], pen=None) for side in (0, 1))
+            lower, upper = (pg.PlotCurveItem(middles, bands[:, side], pen=None) for side in (0, 1))
             self.offsets.addItem(lower)
             self.offsets.addItem(upper)
             self.offsets.addItem(pg.FillBetweenItem(lower, upper, brush=pg.mkBrush(theme.color("text", 50))))

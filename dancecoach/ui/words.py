@@ -14,6 +14,7 @@ MAX_COAST_BEATS = 8  # beats the count may run past the last one known
 
 Timing = Literal["early", "late", "on"]
 TIMING_WORDS: dict[Timing, str] = {"early": "early", "late": "late", "on": "on the beat"}
+SHORT_WORDS: dict[Timing, str] = {"early": "early", "late": "late", "on": "on beat"}
 
 PART_WORDS: dict[BodyPart, str] = {
     "body": "whole body",

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-import fake
 from dancecoach.errors import DancecoachError
 from dancecoach.types import BeatGrid, PoseTrack, Primitive, PrimitiveScore, Synchrony
 from dancecoach.ui.review_model import ExportKind, ReviewStore
+
+from . import fake
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +87,7 @@ class FakeStore:
             raise DancecoachError("This session is empty.", "Record another one.")
         return session(folder=folder)
 
-    def export(
-        self, opened: object, kind: ExportKind, destination: Path, progress: Callable[[float], bool]
-    ) -> None:
+    def export(self, opened: object, kind: ExportKind, destination: Path, progress: Callable[[float], bool]) -> None:
         self.threads.add(threading.get_ident())
         share = 0.0
         while progress(min(share, 0.9)):

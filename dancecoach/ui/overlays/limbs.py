@@ -11,6 +11,7 @@ from dancecoach.ui.overlays.base import write_wrapped as wrapped
 from dancecoach.ui.theme import LARGE_TYPE, Theme, text_width
 from dancecoach.ui.words import (
     PART_WORDS,
+    SHORT_WORDS,
     UNKNOWN,
     needle_range,
     offset_band,
@@ -19,8 +20,6 @@ from dancecoach.ui.words import (
     timing,
     with_offset,
 )
-
-_SHORT = {"early": "early", "late": "late", "on": "on beat"}
 
 
 def part_shown(snapshot: Snapshot, part: BodyPart) -> Synchrony | None:
@@ -101,8 +100,8 @@ class LimbOverlay:
         # All three words in the size of the longest, so that the size says nothing.
         size = 1.2 * unit
         word = QRectF(rect.left() + room, rect.top(), rect.width() - room, rect.height())
-        pixels = theme.fitted("on beat", word.width() - 3.4 * size, 4.4, True).pixelSize()
-        shown = _SHORT[kind]
+        pixels = theme.fitted(SHORT_WORDS["on"], word.width() - 3.4 * size, 4.4, True).pixelSize()
+        shown = SHORT_WORDS[kind]
         inside = QRectF(word.right() - text_width(shown, pixels, True) - 1, word.top(), word.width(), word.height())
         write(painter, inside, shown, theme, pixels / unit, role_of(kind), True, LEFT)
         timing_shape(painter, QPointF(inside.left() - 1.6 * size, word.center().y()), size, kind, theme)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -97,6 +98,7 @@ class StatusOverlay:
         painter.setBrush(theme.color("line"))
         radius = bar.height() / 2
         painter.drawRoundedRect(bar, radius, radius)
-        level = min(max(snapshot.sound_level, 0.0), 1.0)
+        # Root mean square on a scale of decibels, as on any mixer: −60 dB is the left end.
+        level = min(max(1.0 + 20.0 * math.log10(max(snapshot.sound_level, 1e-6)) / 60.0, 0.0), 1.0)
         painter.setBrush(theme.color("good"))
         painter.drawRoundedRect(QRectF(bar.left(), bar.top(), level * bar.width(), bar.height()), radius, radius)

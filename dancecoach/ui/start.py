@@ -1,0 +1,149 @@
+"""From the command line's options to a running window: settings, devices, demo, engine."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dancecoach import config
+from dancecoach.config import Settings
+from dancecoach.errors import SettingsError
+from dancecoach.types import Notice
+
+if TYPE_CHECKING:
+    from dancecoach.engine import Engine
+    from dancecoach.ui.services import Services
+
+log = logging.getLogger(__name__)
+
+_LOADING = 60.0  # s that a piece of music may take to be decoded and analysed
+
+
+def start(options: argparse.Namespace, session: Path | None = None) -> int:
+    """Open the window the options ask for; returns the exit status."""
+    from dancecoach.ui.platform import no_display_reason
+
+    reason = no_display_reason()
+    if reason is not None:
+        print(reason, file=sys.stderr)
+        return 2
+    from dancecoach.ui.application import RunOptions, run
+
+    settings, trouble = config.recover()
+    asked = settings
+    if options.camera is not None:
+        asked = dataclasses.replace(asked, camera=options.camera)
+    if options.audio is not None:
+        asked = dataclasses.replace(asked, audio=options.audio)
+    run_options = RunOptions(
+        fullscreen=options.fullscreen,
+        quit_after=options.quit_after,
+        screenshot=options.screenshot,
+        view=options.view,
+        size=options.size,
+    )
+    return run(
+        lambda: _engine(asked, options, trouble),
+        asked,
+        _services(asked, options.record if options.view == "review" else None, session),
+        run_options,
+    )
+
+
+def _engine(settings: Settings, options: argparse.Namespace, trouble: SettingsError | None) -> Engine:
+    """Build the engine (in a worker thread) and give it its first commands."""
+    from dancecoach.engine import Engine
+    from dancecoach.sources.camera import list_cameras
+
+    if options.view == "review":
+        return Engine(dataclasses.replace(settings, camera="none", audio="none"))
+    demo = options.demo
+    missing = not demo and settings.camera == "" and not list_cameras()
+    engine = Engine(dataclasses.replace(settings, camera="none", audio="none") if demo or missing else settings)
+    if trouble is not None:
+        engine.tell(Notice("settings_unreadable", trouble.problem, trouble.remedy))
+    if missing:
+        engine.tell(
+            Notice("demo", "No camera is connected: this is the demo", "Press S to choose a network camera.", "info")
+        )
+    if demo or missing:
+        threading.Thread(target=_show_demo, args=(engine,), name="dancecoach demo", daemon=True).start()
+    elif options.music:
+        engine.load_music(options.music)
+        threading.Thread(target=_play_when_loaded, args=(engine,), name="dancecoach play", daemon=True).start()
+    if options.record is not None:
+        engine.start_recording(options.record)
+    return engine
+
+
+def _play_when_loaded(engine: Engine) -> None:
+    if engine.listener.wait_loaded(_LOADING):
+        engine.play()
+
+
+def _show_demo(engine: Engine) -> None:
+    """Play the demo's music in a loop, its dancer following it."""
+    engine.show_demo()
+
+
+def _services(settings: Settings, folder: Path | None, session: Path | None) -> Services:
+    from dancecoach.ui.services import Services
+
+    def cameras() -> tuple[object, ...]:
+        from dancecoach.sources.camera import list_cameras
+
+        return list_cameras()
+
+    def inputs() -> tuple[object, ...]:
+        from dancecoach.sources.microphone import list_audio_inputs
+
+        return list_audio_inputs()
+
+    def outputs() -> tuple[object, ...]:
+        from dancecoach.sources.microphone import list_audio_outputs
+
+        return list_audio_outputs()
+
+    def review() -> object:
+        from dancecoach.session.export import export
+        from dancecoach.session.store import list_sessions, open_session
+        from dancecoach.ui.review_model import ReviewStore
+
+        return ReviewStore(list_sessions, open_session, export)  # type: ignore[arg-type]
+
+    sessions = folder or (Path(settings.sessions) if settings.sessions else config.sessions_folder())
+    return Services(
+        list_cameras=cameras,  # type: ignore[arg-type]
+        list_audio_inputs=inputs,  # type: ignore[arg-type]
+        list_audio_outputs=outputs,  # type: ignore[arg-type]
+        save_settings=config.save,
+        review=review,  # type: ignore[arg-type]
+        sessions_folder=sessions,
+    )
+
+
+def print_devices() -> int:
+    """Print cameras, microphones and loudspeakers."""
+    from PySide6.QtCore import QCoreApplication
+
+    application = QCoreApplication.instance() or QCoreApplication(["dancecoach"])
+    from dancecoach.sources.camera import list_cameras
+    from dancecoach.sources.microphone import list_audio_inputs, list_audio_outputs
+
+    for title, devices in (
+        ("Cameras", list_cameras()),
+        ("Microphones and monitors", list_audio_inputs()),
+        ("Loudspeakers", list_audio_outputs()),
+    ):
+        print(f"{title}:")
+        for device in devices:
+            print(f"  {device.name}")
+        if not devices:
+            print("  none")
+    del application
+    return 0

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from dancecoach.errors import DancecoachError
+from dancecoach.types import PoseTrack
+from dancecoach.ui.part_table import PartTable
+from dancecoach.ui.review import ReviewWindow
+from dancecoach.ui.skeleton_view import SkeletonView
+from dancecoach.ui.theme import make_theme
+
+from . import fake, fake_sessions
+
+Wait = Callable[[Callable[[], bool]], None]
+FOLDER = Path("/sessions")
+
+
+@pytest.fixture
+def store() -> fake_sessions.FakeStore:
+    return fake_sessions.FakeStore()
+
+
+@pytest.fixture
+def window(application: object, store: fake_sessions.FakeStore, wait_until: Wait) -> Iterator[ReviewWindow]:
+    made = ReviewWindow(store.store(), FOLDER)
+    made.resize(1280, 720)
+    made.show()
+    wait_until(lambda: made._session is not None)
+    yield made
+    made.close()
+
+
+def cells(table: PartTable, row: int) -> list[str]:
+    items = [table.item(row, column) for column in range(table.columnCount())]
+    return [item.text() if item is not None else "" for item in items]
+
+
+def test_sessions_are_listed_and_the_first_is_opened(window: ReviewWindow, store: fake_sessions.FakeStore) -> None:
+    texts = [window.sessions.item(row).text() for row in range(window.sessions.count())]
+    assert "in time 78 %" in texts[0] and "%" not in texts[1] and "The index is missing." in texts[2]
+    assert window.title.text() == "Monday practice"
+    assert threading.get_ident() not in store.threads, "nothing is read in the Qt thread"
+
+
+def test_what_cannot_be_opened_is_told(window: ReviewWindow, wait_until: Wait) -> None:
+    window.sessions.setCurrentRow(1)
+    wait_until(lambda: window.message.text().startswith("This session is empty."))
+    window.sessions.setCurrentRow(2)
+    assert window.message.text() == "The index is missing."
+
+
+def test_the_cursor_chooses_the_eight_count(window: ReviewWindow) -> None:
+    window.playback.seek(21.0)
+    assert window.part_title.text() == "Eight-count 6, 0:20 to 0:24"
+    assert cells(window.table, 0) == ["whole body", "+25 ± 9 ms", "late", "80 %", "30"]
+    assert window.timeline.cursors[0].value() == pytest.approx(21.0)
+    window.playback.seek(13.0)
+    assert cells(window.table, 0)[1:4] == ["–", "", "–"], "nothing measured, nothing shown"
+    window.playback.seek(48.0)
+    assert window.part_title.text() == "Whole session"
+
+
+def test_a_click_on_the_timeline_seeks(window: ReviewWindow, wait_until: Wait) -> None:
+    timeline = window.timeline
+    place = timeline.mapFromScene(timeline.blocks.vb.mapViewToScene(fake_point(30.0)))
+    QTest.mouseClick(timeline.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    wait_until(lambda: abs(window.playback.position - 30.0) < 0.3)
+
+
+def fake_point(x: float) -> object:
+    from PySide6.QtCore import QPointF
+
+    return QPointF(x, 0.5)
+
+
+def test_blocks_tell_more_from_less_and_unknown(window: ReviewWindow) -> None:
+    timeline, theme = window.timeline, make_theme("dark", 1280, 720)
+    colors = [timeline.block_color(msr).getRgb()[:3] for msr in (None, 0.0, 0.5, 1.0)]
+    assert colors[0] == theme.color("background").getRgb()[:3]
+    assert colors[3] == theme.color("good").getRgb()[:3]
+    assert len(set(colors)) == 4
+
+
+def test_a_gap_in_the_offsets_stays_a_gap(window: ReviewWindow) -> None:
+    assert [len(run) for run in window.timeline._runs()] == [3, 8]
+
+
+def test_replay_plays_to_the_end_and_stops(window: ReviewWindow, wait_until: Wait) -> None:
+    window.playback.seek(47.9)
+    window.toggle_playing()
+    assert window.play_button.text() == "Pause"
+    wait_until(lambda: not window.playback.playing)
+    assert window.playback.position == 48.0 and window.play_button.text() == "Play"
+
+
+def test_export_runs_beside_the_window(
+    window: ReviewWindow, store: fake_sessions.FakeStore, wait_until: Wait, tmp_path: Path
+) -> None:
+    dialog = window.export("bvh", tmp_path / "a.bvh")
+    assert dialog is not None
+    wait_until(lambda: dialog.value() >= 50)
+    store.go_on.set()
+    wait_until(lambda: window.message.text() == f"Saved: {tmp_path / 'a.bvh'}")
+    assert store.exports == [("bvh", tmp_path / "a.bvh")]
+    assert threading.get_ident() not in store.threads
+
+
+def test_export_can_be_stopped(
+    window: ReviewWindow, store: fake_sessions.FakeStore, wait_until: Wait, tmp_path: Path
+) -> None:
+    dialog = window.export("mp4", tmp_path / "a.mp4")
+    assert dialog is not None
+    dialog.cancel()
+    wait_until(lambda: window.message.text() == "Export stopped.")
+    assert store.exports == []
+
+
+def test_export_failure_is_one_sentence(
+    window: ReviewWindow, store: fake_sessions.FakeStore, wait_until: Wait, tmp_path: Path
+) -> None:
+    store.fail = DancecoachError("The disk is full.", "Free some space.")
+    store.go_on.set()
+    window.export("csv", tmp_path / "a.csv")
+    wait_until(lambda: window.message.text() == "The disk is full. Free some space.")
+
+
+def test_closing_ends_a_running_export(window: ReviewWindow, store: fake_sessions.FakeStore, tmp_path: Path) -> None:
+    window.export("mp4", tmp_path / "a.mp4")
+    window.close()
+    assert store.exports == [] and not any(thread.name == "ui-background" for thread in threading.enumerate())
+
+
+def test_no_sessions_is_said(application: object, wait_until: Wait) -> None:
+    empty = fake_sessions.FakeStore()
+    empty.list_sessions = lambda folder: []  # type: ignore[method-assign]
+    window = ReviewWindow(empty.store(), FOLDER)
+    window.show()
+    wait_until(lambda: "No sessions" in window.message.text())
+    window.close()
+
+
+# ---- the skeleton in space
+
+
+def test_the_skeleton_turns(application: object) -> None:
+    view = SkeletonView()
+    view.resize(400, 400)
+    view.set_track(fake_sessions.session().track)
+    points = view._points[0]
+    front, _ = view.project(points)
+    view.yaw = np.pi
+    back, _ = view.project(points)
+    left, right = 20, 21
+    assert front[left, 0] > front[right, 0], "seen from the front the left hand is on the right"
+    assert back[left, 0] < back[right, 0]
+
+
+def test_the_mouse_turns_and_zooms(application: object) -> None:
+    view = SkeletonView()
+    view.resize(400, 400)
+    view.show()
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    QTest.mouseMove(view, QPoint(150, 120))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=QPoint(150, 120))
+    assert view.yaw == pytest.approx(0.5)
+    view.close()
+
+
+def test_no_pose_is_made_up_in_a_gap(application: object) -> None:
+    track = fake_sessions.session().track
+    keep = (track.times < 1.0) | (track.times > 3.0)
+    view = SkeletonView()
+    view.set_track(PoseTrack(track.times[keep], track.joints[keep], track.roots[keep], track.visibility[keep]))
+    view.set_time(2.0)
+    assert view._index is None
+    view.set_time(0.99)
+    assert view._index is not None
+
+
+def test_an_empty_track_is_no_error(application: object) -> None:
+    view = SkeletonView()
+    empty = PoseTrack(np.zeros(0), np.zeros((0, 22, 3)), np.zeros((0, 3)), np.zeros((0, 22)))
+    for track in (None, empty):
+        view.set_track(track)
+        view.grab()
+
+
+def test_table_gives_reasons_as_tips(application: object) -> None:
+    table = PartTable()
+    table.show_synchrony(dataclasses.replace(fake.synchrony(None, None), reason="Too dark"))
+    item = table.item(0, 1)
+    assert item is not None and item.text() == "–" and item.toolTip() == "Too dark"
+    table.show_synchrony(None)
+    assert cells(table, 3)[1:] == ["–", "", "–", "–"]

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from dancecoach.config import Latency, Settings
+from dancecoach.ui.services import Services
+from dancecoach.ui.settings_dialog import LatencyEditor, SettingsDialog
+
+pytestmark = pytest.mark.usefixtures("application")
+
+
+@dataclass
+class Device:
+    name: str
+    id: str
+
+
+SERVICES = Services(
+    list_cameras=lambda: [Device("Front", "0"), Device("Back", "1")],
+    list_audio_inputs=lambda: [Device("Microphone", "m")],
+    list_audio_outputs=lambda: [Device("Headphones", "h")],
+)
+
+
+def test_untouched_settings_come_back_as_they_were() -> None:
+    latency = Latency(0.08, 0.003, 0.2, 0.01, 0.04, 0.005, "2026-01-01")
+    for camera in ("", "1", "Back", "none", "http://10.0.0.4/video", "Gone camera"):
+        settings = Settings(camera=camera, audio="m", theme="light", record_video=True).with_latency(
+            camera, "m", latency
+        )
+        assert SettingsDialog(settings, SERVICES).settings() == settings
+
+
+def test_a_camera_that_is_not_plugged_in_stays_chosen() -> None:
+    dialog = SettingsDialog(Settings(camera="Gone"), SERVICES)
+    assert dialog.camera.currentText() == "Gone (not found)"
+
+
+def test_an_address_wins_over_the_list() -> None:
+    dialog = SettingsDialog(Settings(camera="1"), SERVICES)
+    dialog.address.setText("http://")
+    assert dialog.settings().camera == "1"
+    dialog.address.setText("rtsp://host/1")
+    assert dialog.settings().camera == "rtsp://host/1"
+
+
+def test_delays_belong_to_the_pair_of_devices() -> None:
+    settings = Settings().with_latency("1", "", Latency(camera=0.111))
+    dialog = SettingsDialog(settings, SERVICES)
+    assert dialog.latency.spins["camera"].value() == 60
+    dialog.camera.setCurrentText("Back")
+    assert dialog.latency.spins["camera"].value() == 111
+
+
+def test_delays_reach_a_second_either_way() -> None:
+    editor = LatencyEditor(Latency(0.06, 0.004, 0.65, 0.01, 0.03, None))
+    assert editor.spreads["camera"].text() == "± 4 ms" and editor.spreads["display"].text() == "not measured"
+    editor.spins["audio_output"].setValue(5000)
+    assert editor.spins["audio_output"].value() == 1000
+    editor.spins["audio_output"].setValue(-1000)
+    edited = editor.latency()
+    assert edited.audio_output == -1.0 and edited.audio_output_sd is None, "a delay typed in has no spread"
+    assert (edited.camera, edited.camera_sd) == (0.06, 0.004)
