@@ -26,6 +26,7 @@ from dancecoach.config import Latency, Settings
 from dancecoach.errors import DancecoachError
 from dancecoach.loop.calibration import Calibration
 from dancecoach.loop.capture import Capture
+from dancecoach.loop.demo import ASSETS, FollowingVideo
 from dancecoach.loop.listen import Listener
 from dancecoach.loop.notices import by_severity, frame_rate_notice, music_notices, people_notices
 from dancecoach.loop.timing import Timers
@@ -74,6 +75,7 @@ class Engine:
         self._recorder: Recorder | None = None
         self._problems: dict[str, Notice] = {}
         self._calibration: Calibration | None = None
+        self._painted = False
         self.capture = Capture(self.clock, self._got_frame, self._notify)
         self.listener = Listener(self.clock, self._got_sound, self._notify, self.timers)
         self.watcher = Watcher(self._frames, self._got_pose, self._notify, self.timers)
@@ -210,6 +212,20 @@ class Engine:
         self.capture.set_latency(latency.camera)
         self.listener.set_delay(latency.audio_output, self._settings.music_offset)
 
+    def show_demo(self) -> None:
+        """Play the demo's music in a loop, with its dancer as the camera; blocks while the music is analysed."""
+        music = ASSETS / "demo" / "audio.wav"
+        self.set_count_in(False)
+        self.load_music(str(music))
+        if not self.listener.wait_loaded(60.0):
+            return
+        state = self.listener.music_state()
+        if state is None:
+            return
+        self.set_loop(0.0, state.duration)
+        self.capture.use_source(FollowingVideo(ASSETS / "demo" / "video.mp4", self.clock, self.listener.position_at))
+        self.play()
+
     # --- dancer and beat --------------------------------------------------------------------------------------
 
     def follow_person(self, x: float, y: float) -> None:
@@ -261,7 +277,8 @@ class Engine:
             recorder, self._recorder = self._recorder, None
         if recorder is None:
             return None
-        return recorder.close(self._take.total)
+        folder: Path = recorder.close(self._take.total)
+        return folder
 
     def reset_take(self) -> None:
         """Start scoring afresh."""
@@ -273,10 +290,17 @@ class Engine:
             self._calibration = Calibration(self.clock, self._latency, self.set_latency)
         return self._calibration
 
+    @property
+    def dropped(self) -> int:
+        """Pictures that arrived but were never looked at, since the start."""
+        return self.capture.dropped + self._frames.dropped
+
     def report_paint(self, arrival: float, painted_at: float) -> None:
         """Say when the picture that arrived at `arrival` was painted, clock seconds."""
-        delay = (painted_at - arrival) * 1000
-        self.timers["arrival to paint"].add(delay)
+        if not self._painted:
+            self._painted = True
+            log.info("first picture painted")
+        self.timers["arrival to paint"].add((painted_at - arrival) * 1000)
 
     # --- workers ----------------------------------------------------------------------------------------------
 
@@ -332,6 +356,10 @@ class Engine:
             self._notify("recording", Notice("recording_stopped", problem.problem, problem.remedy, "error"))
             self.stop_recording()
 
+    def tell(self, notice: Notice) -> None:
+        """Show a standing notice of the surrounding program."""
+        self._notify(notice.code, notice)
+
     # --- what is wrong ----------------------------------------------------------------------------------------
 
     def _notify(self, about: str, notice: Notice | None) -> None:
@@ -377,7 +405,7 @@ class Engine:
     def _timings(self) -> dict[str, StageTiming]:
         timings: dict[str, StageTiming] = {}
         for name in self.timers:
-            dropped = self._frames.dropped if name == "pose" else 0
+            dropped = self.dropped if name == "pose" else 0
             timing = self.timers[name].timing(dropped)
             if timing is not None:
                 timings[name] = timing

@@ -20,8 +20,11 @@ _HIP, _SHOULDER, _TRUNK = 0.10, 0.18, 0.52
 
 @dataclass(frozen=True, slots=True)
 class KeyPose:
-    """One pose: `sway` m sideways, `height` m of the pelvis, `lean` rad, feet `step_left`, `step_right` m sideways,
-    arms as (raise, elbow bend) rad, 0 hangs down."""
+    """One pose.
+
+    `sway` m sideways; `height` m of the pelvis; `lean` rad; feet `step_left`, `step_right` m sideways; arms as (raise,
+    elbow bend) rad, 0 hangs down.
+    """
 
     sway: float
     height: float
@@ -229,9 +232,13 @@ class Painter:
             self._ellipse(picture, centre + (0, 0.012 * metre), 0.073 * metre * share, 0.102 * metre * share, colour)
         for sign in (-1, 1):
             self._disc(picture, centre + (sign * 0.078 * metre, 0.01 * metre), 0.017 * metre, look.skin)
-            self._ellipse(picture, centre + (sign * 0.03 * metre, -0.008 * metre), 0.014 * metre, 0.008 * metre, (250, 250, 250))
+            self._ellipse(
+                picture, centre + (sign * 0.03 * metre, -0.008 * metre), 0.014 * metre, 0.008 * metre, (250, 250, 250)
+            )
             self._disc(picture, centre + (sign * 0.03 * metre, -0.008 * metre), 0.0075 * metre, (40, 30, 25))
-            self._ellipse(picture, centre + (sign * 0.03 * metre, -0.028 * metre), 0.018 * metre, 0.005 * metre, look.hair)
+            self._ellipse(
+                picture, centre + (sign * 0.03 * metre, -0.028 * metre), 0.018 * metre, 0.005 * metre, look.hair
+            )
         self._ellipse(picture, centre + (0, 0.022 * metre), 0.01 * metre, 0.02 * metre, (185, 135, 108))
         self._ellipse(picture, centre + (0, 0.062 * metre), 0.026 * metre, 0.008 * metre, (165, 80, 80))
 

@@ -45,6 +45,7 @@ class Capture:
         self._deliver = deliver
         self._notify = notify
         self._wanted = ""
+        self._given: VideoSource | None = None
         self._changed = threading.Event()
         self._wake = threading.Event()
         self._source: VideoSource | None = None
@@ -54,13 +55,27 @@ class Capture:
         self._ended = False
         self.brightness: float | None = None
         self.name = ""
+        self.received = 0  # pictures since the start
+        self.lost = 0  # pictures that sources closed since dropped before they were read
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that arrived and were replaced by newer ones before they were read, since the start."""
+        return self.lost + int(getattr(self._source, "dropped", 0))
 
     def use(self, spec: str) -> None:
         """Switch to another source; carried out by the next step."""
+        if self._given is not None and spec != self._given.name:
+            self._given = None
         self._wanted = spec
         self._ended = False
         self._changed.set()
         self.interrupt()
+
+    def use_source(self, source: VideoSource) -> None:
+        """Switch to a source that was made elsewhere."""
+        self._given = source
+        self.use(source.name)
 
     def set_latency(self, seconds: float) -> None:
         """Say how old a picture is on arrival, for sources that are opened from now on."""
@@ -119,6 +134,7 @@ class Capture:
             self._notify("camera", None)
         self._last_arrival = now
         self._arrivals.append(now)
+        self.received += 1
         if frame.index % 15 == 0 or self.brightness is None:
             self.brightness = brightness_of(frame.image)
         self._deliver(frame)
@@ -130,6 +146,7 @@ class Capture:
         self._last_arrival = None
         self.brightness = None
         if source is not None:
+            self.lost += int(getattr(source, "dropped", 0))
             source.close()
 
     def _open(self) -> None:
@@ -139,7 +156,7 @@ class Capture:
             self._pause()
             return
         try:
-            source = open_video(spec, self._clock, self._latency)
+            source = self._given or open_video(spec, self._clock, self._latency)
             self.name = source.name
             source.open()
         except SourceError as error:

@@ -238,6 +238,11 @@ class Listener:
         """Return what the player is doing; None without music."""
         return self._music.state() if self._music is not None else None
 
+    def position_at(self, time: float) -> float | None:
+        """Return the second of the music in the air at `time` (clock); None without music."""
+        music = self._music
+        return None if music is None else music.player.position_at(time - self._output_delay)
+
     # --- the worker ---------------------------------------------------------------------------------------------
 
     def step(self) -> None:

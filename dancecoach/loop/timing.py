@@ -12,7 +12,7 @@ import numpy as np
 
 from dancecoach.types import StageTiming
 
-_KEEP = 600  # durations a stage remembers
+_KEEP = 2400  # durations a stage remembers
 _WINDOW = 10.0  # s over which the rate is counted
 
 
@@ -52,6 +52,14 @@ class StageTimer:
         low, high = np.percentile(milliseconds, (50, 95))
         rate = len(recent) / span if span > 0.5 else 0.0
         return StageTiming(float(low), float(high), rate, dropped)
+
+    def percentiles(self, shares: tuple[float, ...]) -> tuple[float, ...]:
+        """Return percentiles (0…100) of all durations since `clear` that are remembered, ms; NaN without any."""
+        with self._lock:
+            entries = [entry[1] for entry in self._durations]
+        if not entries:
+            return tuple(float("nan") for _ in shares)
+        return tuple(float(value) for value in np.percentile(entries, shares))
 
     def clear(self) -> None:
         """Forget the durations, keep the count."""
