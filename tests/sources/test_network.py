@@ -12,6 +12,7 @@ from dancecoach.sources.mjpeg import MjpegStream, shown
 from dancecoach.sources.network import NetworkCamera
 from tests.support.mjpeg_server import MjpegServer, test_pictures
 from tests.support.pulse import poll
+from tests.support.rtsp_server import RtspServer
 
 CLOCK = SystemClock()
 
@@ -118,3 +119,20 @@ def test_nobody_there() -> None:
 def test_wrong_path(server: MjpegServer) -> None:
     with pytest.raises(SourceError, match="404"):
         MjpegStream(server.url + "/wrong", 2.0)
+
+
+def test_rtsp_pictures_come_and_a_dead_camera_is_noticed() -> None:
+    with RtspServer() as server:
+        camera = NetworkCamera(server.url, CLOCK, latency=0.05)
+        camera.open()
+        times = []
+        for _ in range(10):
+            frame = camera.read(3.0)
+            assert frame is not None
+            assert frame.image.shape == (120, 160, 3)
+            assert frame.image[60, 20, 0] > 200
+            times.append(frame.time)
+        assert np.all(np.diff(times) > 0)
+        server.stop()
+        assert _read_until_lost(camera) <= 2.0
+        camera.close()
