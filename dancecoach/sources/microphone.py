@@ -122,6 +122,7 @@ class Microphone:
                     device=device.index,
                     blocksize=round(BLOCK_SECONDS * rate),
                     latency="low",
+                    extra_settings=portaudio.extra_settings(device),
                     callback=self._callback,
                 )
             except (sounddevice.PortAudioError, ValueError) as error:

@@ -145,6 +145,7 @@ class DeviceOutput:
                     device=device.index,
                     blocksize=round(0.01 * self.sample_rate),
                     latency=LATENCY,
+                    extra_settings=portaudio.extra_settings(device),
                     callback=self._callback,
                 )
             except (sounddevice.PortAudioError, ValueError) as error:

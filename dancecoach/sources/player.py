@@ -13,7 +13,7 @@ from dancecoach.clock import Clock
 from dancecoach.errors import SourceError
 from dancecoach.sources.media import MediaFileError, read_audio
 from dancecoach.sources.output import DeviceOutput, Output, SilentOutput
-from dancecoach.sources.player_core import FASTEST, FIRST_SPAN, SPAN, PlayerCore
+from dancecoach.sources.player_core import FASTEST, FIRST_SPAN, KEEP, SPAN, PlayerCore
 from dancecoach.sources.stretch import ProcessStretcher, stretch
 from dancecoach.sources.timeline import Span
 from dancecoach.types import Floats, MusicState
@@ -216,7 +216,12 @@ class MusicPlayer:
         None when it was not lately and does not lie ahead.
         """
         now = self._clock.now()
-        times, _ = self.times_of(np.array([music_seconds]), now - 60.0, now + 600.0)
+        with self._lock:
+            core = self._core
+            if core is None:
+                return None
+            ahead = core.duration if core.loop is None else 2 * core.loop[1]  # all that can come before it repeats
+            times, _ = self.times_of(np.array([music_seconds]), now - KEEP, now + ahead / core.speed + 1.0)
         return float(times[np.argmin(np.abs(times - now))]) if len(times) else None
 
     def times_of(self, music_seconds: Floats, start: float, stop: float) -> tuple[Floats, Floats]:

@@ -6,6 +6,9 @@ start, which kills running streams. `refresh` therefore starts it anew only whil
 On Linux the sound server's own devices are offered by their names too (`pactl` lists them), monitors
 included. They are opened through ALSA's `pulse` device, which the client library points at the device named in
 PULSE_SOURCE or PULSE_SINK while it connects. PipeWire answers the same way.
+
+What the computer itself plays can be heard on Windows through "Stereo Mix" (switched on in the sound settings)
+or a virtual cable, on macOS through BlackHole: both appear as inputs, and are marked as monitors here.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from dancecoach.errors import SourceError
 
 log = logging.getLogger(__name__)
 
+WASAPI = "Windows WASAPI"
 BRIDGE = "pulse"  # the ALSA device of libasound2-plugins
 VIRTUAL_CABLES = ("blackhole", "soundflower", "loopback", "vb-audio", "cable output", "stereo mix", "what u hear")
 # ALSA's plugin devices that PortAudio lists beside the real ones; nobody would choose them.
@@ -137,6 +141,11 @@ def opening(device: AudioDevice, source: bool) -> Iterator[ModuleType]:
                     os.environ[variable] = before
 
 
+def extra_settings(device: AudioDevice) -> Any:
+    """Return what a stream of `device` needs besides the usual: WASAPI must be allowed to convert formats."""
+    return library().WasapiSettings(auto_convert=True) if device.host_api == WASAPI else None
+
+
 def count_stream(change: int) -> None:
     """Tell that a stream was opened (+1) or closed (-1)."""
     global _open_streams
@@ -155,7 +164,9 @@ def devices(source: bool) -> tuple[AudioDevice, ...]:
             log.warning("the sound devices cannot be listed: %s", error)
             return ()
     key = "max_input_channels" if source else "max_output_channels"
-    default = _default_index(apis, source)
+    # Windows shows every device once per host API; WASAPI is the one with short and known delays.
+    only = {number for number, api in enumerate(apis) if api["name"] == WASAPI} or set(range(len(apis)))
+    default = _default_index([api for number, api in enumerate(apis) if number in only], source)
     bridge = next((i for i, entry in enumerate(listed) if entry["name"] == BRIDGE and entry[key] > 0), None)
     found: list[AudioDevice] = []
     if bridge is not None:
@@ -164,7 +175,11 @@ def devices(source: bool) -> tuple[AudioDevice, ...]:
     for index, entry in enumerate(listed):
         api = str(apis[entry["hostapi"]]["name"])
         name = str(entry["name"])
-        if entry[key] <= 0 or (api == "ALSA" and name in PLUGINS and (behind_server or name != "default")):
+        if (
+            entry["hostapi"] not in only
+            or entry[key] <= 0
+            or (api == "ALSA" and name in PLUGINS and (behind_server or name != "default"))
+        ):
             continue
         found.append(
             AudioDevice(
@@ -259,7 +274,6 @@ def find(name: str, source: bool) -> AudioDevice:
     names = ", ".join(dict.fromkeys(device.name for device in available))
     if not fitting:
         raise SourceError(f"No {kind} named '{name}'.", f"Connected: {names}. Choose one of them.")
-    # On Windows the same device appears once per host API: the first (by PortAudio's order) is taken.
     if len({device.name.casefold() for device in fitting}) > 1 and not any(d.is_default for d in fitting):
         several = ", ".join(dict.fromkeys(device.name for device in fitting))
         raise SourceError(f"'{name}' fits several {kind}s: {several}.", "Write more of the name.")

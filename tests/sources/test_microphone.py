@@ -174,3 +174,33 @@ def test_a_sound_server_that_dies_is_noticed_and_found_again(tmp_path: Path) -> 
         assert microphone.read(5.0) is not None
         microphone.close()
     portaudio.refresh()
+
+
+def test_windows_devices_are_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("MME", "Windows WASAPI")
+    apis = [{"name": name, "default_input_device": 2 * number, "default_output_device": -1} for number, name in
+            enumerate(names)]  # fmt: skip
+    listed = [
+        {
+            "name": name,
+            "hostapi": api,
+            "max_input_channels": 2,
+            "max_output_channels": 0,
+            "default_samplerate": 48000.0,
+        }
+        for api in (0, 1)
+        for name in ("Microphone (USB)", "Stereo Mix (Realtek)")
+    ]
+
+    class Library:
+        PortAudioError = OSError
+        query_devices = staticmethod(lambda: listed)
+        query_hostapis = staticmethod(lambda: apis)
+
+    monkeypatch.setattr(portaudio, "library", lambda: Library)
+    found = portaudio.devices(source=True)
+    assert [(d.name, d.is_monitor, d.is_default, d.index) for d in found] == [
+        ("Microphone (USB)", False, True, 2),
+        ("Stereo Mix (Realtek)", True, False, 3),
+    ]
+    assert portaudio.devices(source=False) == ()
