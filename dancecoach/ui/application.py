@@ -105,9 +105,7 @@ class _Run:
         else:
             self.window.show()
         self.window.start()
-        self._building = Background(lambda report: self._build())
-        self._building.succeeded.connect(self._ready)
-        self._building.failed.connect(self._failed)
+        self._building = Background(lambda report: self._build(), self._ready, self._failed)
         # Once the window is on the screen: building keeps the interpreter busy.
         QTimer.singleShot(0, self.window, self._building.start)
         if self._options.quit_after is not None:
@@ -150,8 +148,10 @@ class _Run:
         """Stop everything that was started; no thread or timer is left."""
         self.window.stop()
         self.window.hide()
-        if self._building is not None and not self._building.join(_JOIN_SECONDS):
-            log.error("the engine did not finish starting")
+        if self._building is not None:
+            self._building.forget()
+            if not self._building.join(_JOIN_SECONDS):
+                log.error("the engine did not finish starting")
         if self._engine is not None:
             self._engine.stop()
         self.window.deleteLater()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import shiboken6
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from PySide6.QtCore import QObject, Qt, Signal
 
 from dancecoach.errors import DancecoachError
 
@@ -23,7 +23,25 @@ def sentence(error: BaseException) -> str:
     return f"Something went wrong: {type(error).__name__}{detail}. Details are in the log."
 
 
-class Background(QObject):
+class _Courier(QObject):
+    """Calls functions in the Qt thread; lives as long as the program, so that no message finds it gone."""
+
+    message = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.message.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def _deliver(self, call: Callable[[], None]) -> None:
+        call()
+
+
+@cache
+def _courier() -> _Courier:
+    return _Courier()
+
+
+class Background:
     """Runs one function in a thread of its own.
 
     Parameters
@@ -31,23 +49,24 @@ class Background(QObject):
     work : callable
         Called in the thread with a function to report progress, `report(share)`, which returns False once
         the work has been cancelled.
-    parent : QObject or None
-        The Qt parent.
+    succeeded, failed, progress : callable, optional
+        Called in the Qt thread with the returned value, the error, or the share done 0…1; not after `forget`.
 
-    Attributes
-    ----------
-    progress, succeeded, failed : Signal
-        Share done 0…1; the returned value; the error. Delivered in the thread this object lives in.
+    Make it in the Qt thread.
     """
 
-    progress = Signal(float)
-    succeeded = Signal(object)
-    failed = Signal(object)
-
-    def __init__(self, work: Callable[[Callable[[float], bool]], Any], parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(
+        self,
+        work: Callable[[Callable[[float], bool]], Any],
+        succeeded: Callable[[Any], object] | None = None,
+        failed: Callable[[Exception], object] | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> None:
         self._work = work
+        self._succeeded, self._failed, self._progress = succeeded, failed, progress
+        self._courier = _courier()
         self._cancelled = threading.Event()
+        self._forgotten = False
         self._thread = threading.Thread(target=self._run, name="ui-background", daemon=True)
 
     def start(self) -> Background:
@@ -58,6 +77,10 @@ class Background(QObject):
     def cancel(self) -> None:
         """Ask the work to stop; it notices at its next report."""
         self._cancelled.set()
+
+    def forget(self) -> None:
+        """Call nobody back any more: whoever asked is gone."""
+        self._forgotten = True
 
     @property
     def cancelled(self) -> bool:
@@ -71,19 +94,24 @@ class Background(QObject):
         return not self._thread.is_alive()
 
     def _report(self, share: float) -> bool:
-        self._emit(self.progress, share)
+        self._tell(self._progress, share)
         return not self._cancelled.is_set()
+
+    def _tell(self, callback: Callable[[Any], object] | None, value: object) -> None:
+        if callback is None:
+            return
+
+        def call() -> None:
+            if not self._forgotten:
+                callback(value)
+
+        self._courier.message.emit(call)
 
     def _run(self) -> None:
         try:
             result = self._work(self._report)
         except Exception as error:  # the edge of a worker: whatever went wrong is told in the window
             log.warning("background work failed: %s", error, exc_info=error)
-            self._emit(self.failed, error)
+            self._tell(self._failed, error)
         else:
-            self._emit(self.succeeded, result)
-
-    def _emit(self, signal: SignalInstance, value: object) -> None:
-        # The window that wanted to know may be gone by now.
-        if shiboken6.isValid(self):
-            signal.emit(value)
+            self._tell(self._succeeded, result)

@@ -86,6 +86,7 @@ class MainWindow(QWidget):
         self.bar.setAutoFillBackground(True)
         self._restyle()
         self._show_settings()
+        self.stage.setFocus()
         self.stage.installEventFilter(self)
 
     # ---- life
@@ -107,8 +108,10 @@ class MainWindow(QWidget):
         for window in list(self._windows):
             window.close()
         if self._recording_job is not None:
+            self._recording_job.forget()
             self._recording_job.join()
         if self._saving is not None:
+            self._saving.forget()
             self._saving.join()
             if self._unsaved:
                 self.services.save_settings(self.settings)
@@ -217,14 +220,11 @@ class MainWindow(QWidget):
             self._unsaved = True
             return
         settings = self.settings
-        self._saving = Background(lambda report: self.services.save_settings(settings), self)
-        self._saving.succeeded.connect(lambda result: self._saved(None))
-        self._saving.failed.connect(self._saved)
-        self._saving.start()
+        self._saving = Background(
+            lambda report: self.services.save_settings(settings), lambda result: self._saved(None), self._saved
+        ).start()
 
     def _saved(self, error: BaseException | None) -> None:
-        if self._saving is not None:
-            self._saving.deleteLater()
         self._saving = None
         if error is not None:
             self.stage.say(Notice("settings", sentence(error), "", "warning"), 8.0)
@@ -239,19 +239,21 @@ class MainWindow(QWidget):
         coach, settings = self.coach, self.settings
         if coach.snapshot().recording is None:
             folder = Path(settings.sessions) if settings.sessions else None
-            job = Background(lambda report: coach.start_recording(folder, settings.record_video), self)
-        else:
-            job = Background(lambda report: coach.stop_recording(), self)
-            job.succeeded.connect(
-                lambda saved: self.say("Recording saved.", f"Press V to review {saved.name}.") if saved else None
+            job = Background(
+                lambda report: coach.start_recording(folder, settings.record_video),
+                lambda result: self._recording_done(None),
+                self._recording_done,
             )
-        job.succeeded.connect(lambda result: self._recording_done(None))
-        job.failed.connect(self._recording_done)
+        else:
+            job = Background(lambda report: coach.stop_recording(), self._recording_saved, self._recording_done)
         self._recording_job = job.start()
 
+    def _recording_saved(self, folder: Path | None) -> None:
+        self._recording_done(None)
+        if folder is not None:
+            self.say("Recording saved.", f"Press V to review {folder.name}.")
+
     def _recording_done(self, error: BaseException | None) -> None:
-        if self._recording_job is not None:
-            self._recording_job.deleteLater()
         self._recording_job = None
         if error is not None:
             self.stage.say(Notice("recording", sentence(error), "", "error"), 8.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
@@ -161,23 +163,23 @@ class ReviewWindow(QWidget):
 
     # ---- sessions
 
-    def _job(self, job: Background) -> Background:
-        def finished(result: object) -> None:
-            self._jobs.remove(job)
-            job.deleteLater()
-
+    def _job(
+        self,
+        work: Callable[[Callable[[float], bool]], Any],
+        succeeded: Callable[[Any], object],
+        failed: Callable[[Exception], object],
+        progress: Callable[[float], object] | None = None,
+    ) -> Background:
+        """Start work that the window waits for when it is closed."""
+        self._jobs = [job for job in self._jobs if not job.join(0.0)]
+        job = Background(work, succeeded, failed, progress)
         self._jobs.append(job)
-        job.succeeded.connect(finished)
-        job.failed.connect(finished)
-        return job
+        return job.start()
 
     def refresh(self) -> None:
         """List the sessions again."""
         self.message.setText("Looking for sessions…")
-        job = self._job(Background(lambda report: self._store.list_sessions(self._folder), self))
-        job.succeeded.connect(self._list)
-        job.failed.connect(self._failed)
-        job.start()
+        self._job(lambda report: self._store.list_sessions(self._folder), self._list, self._failed)
 
     def _list(self, sessions: list[SessionInfo]) -> None:
         self.message.setText("" if sessions else f"No sessions in {self._folder} yet. Press R in the main window.")
@@ -209,11 +211,12 @@ class ReviewWindow(QWidget):
             return
         self.message.setText("Opening…")
         folder = info.folder
-        job = self._job(Background(lambda report: self._store.open_session(folder), self))
         # Somebody may have chosen another one meanwhile.
-        job.succeeded.connect(lambda session: self._open(session) if self._is_current(folder) else None)
-        job.failed.connect(self._failed)
-        job.start()
+        self._job(
+            lambda report: self._store.open_session(folder),
+            lambda session: self._open(session) if self._is_current(folder) else None,
+            self._failed,
+        )
 
     def _is_current(self, folder: Path) -> bool:
         item = self.sessions.currentItem()
@@ -302,27 +305,30 @@ class ReviewWindow(QWidget):
         dialog.setMinimumDuration(300)
         dialog.setAutoClose(False)
         dialog.setAutoReset(False)
-        job = self._job(Background(lambda report: self._store.export(session, kind, destination, report), self))
-        job.progress.connect(lambda share: dialog.setValue(min(99, round(100 * share))))
-        dialog.canceled.connect(job.cancel)
 
         def finished(text: str) -> None:
-            dialog.canceled.disconnect(job.cancel)
+            dialog.canceled.disconnect()
             dialog.close()
             dialog.deleteLater()
-            self.message.setText(text)
+            self.message.setText("Export stopped." if job.cancelled else text)
 
-        stopped = "Export stopped."
-        job.succeeded.connect(lambda result: finished(stopped if job.cancelled else f"Saved: {destination}"))
-        job.failed.connect(lambda error: finished(stopped if job.cancelled else sentence(error)))
-        job.start()
+        job = self._job(
+            lambda report: self._store.export(session, kind, destination, report),
+            lambda result: finished(f"Saved: {destination}"),
+            lambda error: finished(sentence(error)),
+            lambda share: dialog.setValue(min(99, round(100 * share))),
+        )
+        dialog.canceled.connect(lambda: job.cancel())
         return dialog
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop the replay and every export; no thread outlives the window."""
         self.playback.close()
-        for job in list(self._jobs):
+        for dialog in self.findChildren(QProgressDialog):
+            dialog.deleteLater()
+        for job in self._jobs:
+            job.forget()
             job.cancel()
-        for job in list(self._jobs):
+        for job in self._jobs:
             job.join(10.0)
         super().closeEvent(event)

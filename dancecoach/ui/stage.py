@@ -52,6 +52,8 @@ class Stage(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
+        # The keys belong to the stage until somebody reaches for the controls.
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Mirror")
         self.setAccessibleDescription("The camera picture with count, tempo and timing. Click a person to follow.")
         self.coach = coach

@@ -1,30 +1,28 @@
-"""The session along time: eight-counts as blocks coloured and labelled by MSR, the offset with its band."""
+"""The session along time: eight-counts as blocks coloured and labelled by MSR, the offset with its band.
+
+Painted by hand: a chart library's scene, taken down with its window, has ended the whole process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Signal
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from dancecoach.types import PrimitiveScore
-from dancecoach.ui.theme import Theme, make_theme
+from dancecoach.ui.overlays.base import CENTER, LEFT, RIGHT, line_pen, write
+from dancecoach.ui.theme import Theme, make_theme, text_width
 from dancecoach.ui.words import NEEDLE_MS, clock_text, offset_band, percent
 
-
-class ClockAxis(pg.AxisItem):  # type: ignore[misc]
-    """Seconds as minutes and seconds."""
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """Return the labels of the ticks."""
-        return [clock_text(value) if spacing >= 1.0 else f"{value:.1f}" for value in values]
+_MIN_SPAN = 2.0  # seconds shown at the closest
+_STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)  # seconds between ticks
 
 
-class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
-    """Two rows over one time axis; a click seeks, and chooses the eight-count it falls in.
+class Timeline(QWidget):
+    """Two rows over one time axis; a click or drag seeks, the wheel zooms at the pointer.
 
     Attributes
     ----------
@@ -36,124 +34,35 @@ class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Timeline of the session")
+        self.setToolTip("Click to go there, wheel to zoom")
+        self.position = 0.0
         self._primitives: Sequence[PrimitiveScore] = ()
         self._duration = 0.0
+        self._span = (0.0, 1.0)
         self._theme = make_theme("dark", 1280, 720)
-        self.blocks = self.addPlot(row=0, col=0)
-        self.offsets = self.addPlot(row=1, col=0, axisItems={"bottom": ClockAxis("bottom")})
-        self.offsets.setXLink(self.blocks)
-        self.ci.layout.setRowStretchFactor(1, 3)
-        self.ci.layout.setRowStretchFactor(0, 1)
-        self.cursors = [pg.InfiniteLine(angle=90, movable=True) for _ in range(2)]
-        for cursor in self.cursors:
-            cursor.sigDragged.connect(lambda line: self.seeked.emit(self._inside(line.value())))
-        for plot in (self.blocks, self.offsets):
-            plot.setMenuEnabled(False)
-            plot.hideButtons()
-            plot.setMouseEnabled(x=True, y=False)
-        self.blocks.hideAxis("left")
-        self.blocks.hideAxis("bottom")
-        self.scene().sigMouseClicked.connect(self._clicked)
 
     def show_session(self, primitives: Sequence[PrimitiveScore], duration: float, theme: Theme) -> None:
         """Draw a session."""
         self._primitives, self._duration, self._theme = primitives, duration, theme
-        self.setBackground(theme.color("panel"))
-        for plot in (self.blocks, self.offsets):
-            plot.clear()
-        self._style()
-        self._draw_blocks()
-        self._draw_offsets()
-        for plot, cursor in zip((self.blocks, self.offsets), self.cursors, strict=True):
-            cursor.setPen(pg.mkPen(theme.color("text"), width=max(2.0, 0.3 * theme.unit)))
-            cursor.setHoverPen(pg.mkPen(theme.color("accent"), width=max(3.0, 0.5 * theme.unit)))
-            plot.addItem(cursor)
-        self.blocks.setLimits(xMin=0.0, xMax=max(duration, 1.0), minXRange=2.0)
-        self.offsets.setLimits(xMin=0.0, xMax=max(duration, 1.0), minXRange=2.0)
-        self.blocks.setXRange(0.0, max(duration, 1.0), padding=0.0)
+        self._span = (0.0, max(duration, 1.0))
+        self.update()
 
-    def _style(self) -> None:
-        theme = self._theme
-        font = theme.font(2.3)
-        for name in ("left", "bottom"):
-            axis = self.offsets.getAxis(name)
-            axis.setPen(theme.color("line"))
-            axis.setTextPen(theme.color("muted"))
-            axis.setTickFont(font)
-        left = self.offsets.getAxis("left")
-        left.setWidth(theme.px(9.0))
-        left.setTicks([[(-100.0, "early"), (0.0, "0 ms"), (100.0, "late")]])
-        self.offsets.getAxis("bottom").setHeight(theme.px(4.5))
-        self.blocks.setYRange(0.0, 1.0, padding=0.0)
-        self.offsets.setYRange(-NEEDLE_MS, NEEDLE_MS, padding=0.0)
-        # The rows share their left edge.
-        self.blocks.showAxis("left")
-        axis = self.blocks.getAxis("left")
-        axis.setWidth(theme.px(9.0))
-        axis.setPen(theme.color("line"))
-        axis.setTextPen(theme.color("muted"))
-        axis.setTickFont(font)
-        axis.setTicks([[(0.5, "MSR")]])
+    def set_time(self, time: float) -> None:
+        """Move the cursor, and the view along when it leaves it."""
+        self.position = time
+        start, stop = self._span
+        if not start <= time <= stop:
+            self._show_span(time - 0.1 * (stop - start), stop - start)
+        self.update()
 
-    def _draw_blocks(self) -> None:
-        theme = self._theme
-        if not self._primitives:
-            return
-        starts = np.array([item.primitive.start for item in self._primitives])
-        stops = np.array([item.primitive.stop for item in self._primitives])
-        brushes = [self.block_color(item.synchrony.msr) for item in self._primitives]
-        bars = pg.BarGraphItem(
-            x0=starts,
-            x1=stops,
-            y0=np.full(len(starts), 0.06),
-            y1=np.full(len(starts), 0.94),
-            brushes=brushes,
-            pen=pg.mkPen(theme.color("panel"), width=2),
-        )
-        self.blocks.addItem(bars)
-        # On a long session labels would run into each other: every n-th.
-        every = max(1, round(len(starts) / 24))
-        for item in self._primitives[::every]:
-            ink = theme.color(
-                "background" if item.synchrony.msr is not None and item.synchrony.msr > 0.45 else "text"
-            )
-            label = pg.TextItem(percent(item.synchrony.msr), color=ink, anchor=(0.5, 0.5))
-            label.setFont(theme.font(2.2, True))
-            label.setPos((item.primitive.start + item.primitive.stop) / 2, 0.5)
-            self.blocks.addItem(label)
+    def primitive_at(self, time: float) -> PrimitiveScore | None:
+        """Return the eight-count that `time` falls in."""
+        return next((item for item in self._primitives if item.primitive.start <= time < item.primitive.stop), None)
 
-    def block_color(self, msr: float | None) -> QColor:
-        """Return the colour of an eight-count: from the line's to the good one's; the background's when unknown."""
-        low, high = self._theme.color("line"), self._theme.color("good")
-        if msr is None:
-            return self._theme.color("background")
-        share = min(max(msr, 0.0), 1.0)
-        mix = [round(a + share * (b - a)) for a, b in zip(low.getRgb()[:3], high.getRgb()[:3], strict=True)]  # type: ignore[index]
-        return QColor(*mix)
-
-    def _draw_offsets(self) -> None:
-        theme = self._theme
-        self.offsets.addItem(pg.InfiniteLine(0.0, angle=0, pen=pg.mkPen(theme.color("good"), width=2)))
-        for run in self._runs():
-            middles = np.array([(item.primitive.start + item.primitive.stop) / 2 for item in run])
-            values = np.array([item.synchrony.offset_ms for item in run], dtype=np.float64)
-            bands = np.array([offset_band(item.synchrony) or (item.synchrony.offset_ms,) * 2 for item in run])
-            lower, upper = (pg.PlotCurveItem(middles, bands[:, side], pen=None) for side in (0, 1))
-            self.offsets.addItem(lower)
-            self.offsets.addItem(upper)
-            self.offsets.addItem(pg.FillBetweenItem(lower, upper, brush=pg.mkBrush(theme.color("text", 50))))
-            self.offsets.plot(
-                middles,
-                values,
-                pen=pg.mkPen(theme.color("text"), width=2),
-                symbol="o",
-                symbolSize=max(6, theme.px(1.2)),
-                symbolBrush=theme.color("accent"),
-                symbolPen=None,
-            )
-
-    def _runs(self) -> list[list[PrimitiveScore]]:
+    def runs(self) -> list[list[PrimitiveScore]]:
         """Return the stretches of eight-counts with a measured offset: a gap is left a gap."""
         runs: list[list[PrimitiveScore]] = [[]]
         for item in self._primitives:
@@ -163,18 +72,146 @@ class Timeline(pg.GraphicsLayoutWidget):  # type: ignore[misc]
                 runs[-1].append(item)
         return [run for run in runs if run]
 
-    def set_time(self, time: float) -> None:
-        """Move the cursor."""
-        for cursor in self.cursors:
-            cursor.setValue(time)
+    def block_color(self, msr: float | None) -> QColor:
+        """Return the colour of an eight-count: from the line's to the good one's; the background's when unknown."""
+        if msr is None:
+            return self._theme.color("background")
+        low, high = self._theme.color("line"), self._theme.color("good")
+        share = min(max(msr, 0.0), 1.0)
+        pairs = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
+        return QColor(*(round(a + share * (b - a)) for a, b in pairs))
 
-    def primitive_at(self, time: float) -> PrimitiveScore | None:
-        """Return the eight-count that `time` falls in."""
-        return next((item for item in self._primitives if item.primitive.start <= time < item.primitive.stop), None)
+    # ---- geometry
 
-    def _inside(self, time: float) -> float:
-        return min(max(float(time), 0.0), self._duration)
+    def rows(self) -> tuple[QRectF, QRectF, QRectF]:
+        """Return the places of the blocks, the offsets and the axis."""
+        unit = self._theme.px(1.0)
+        left, right = 9.0 * unit, self.width() - 2.0 * unit
+        axis = QRectF(left, self.height() - 4.6 * unit, right - left, 3.6 * unit)
+        blocks = QRectF(left, 1.4 * unit, right - left, (axis.top() - 2.8 * unit) * 0.32)
+        offsets = QRectF(left, blocks.bottom() + 1.4 * unit, right - left, axis.top() - blocks.bottom() - 1.4 * unit)
+        return blocks, offsets, axis
 
-    def _clicked(self, event: object) -> None:
-        position: QPointF = event.scenePos()  # type: ignore[attr-defined]
-        self.seeked.emit(self._inside(self.blocks.vb.mapSceneToView(position).x()))
+    def x_of(self, time: float) -> float:
+        """Return where a time is, pixels."""
+        start, stop = self._span
+        blocks = self.rows()[0]
+        return blocks.left() + (time - start) / (stop - start) * blocks.width()
+
+    def time_at(self, x: float) -> float:
+        """Return the time at a place, seconds, inside the session."""
+        start, stop = self._span
+        blocks = self.rows()[0]
+        time = start + (x - blocks.left()) / max(blocks.width(), 1.0) * (stop - start)
+        return min(max(time, 0.0), self._duration)
+
+    def _show_span(self, start: float, length: float) -> None:
+        whole = max(self._duration, 1.0)
+        length = min(max(length, _MIN_SPAN), whole) if whole > _MIN_SPAN else whole
+        start = min(max(start, 0.0), whole - length)
+        self._span = (start, start + length)
+        self.update()
+
+    # ---- painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint both rows, the axis and the cursor."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme, unit = self._theme, self._theme.px(1.0)
+        painter.fillRect(self.rect(), theme.color("panel"))
+        blocks, offsets, axis = self.rows()
+        label = QRectF(unit, blocks.top(), blocks.left() - 2 * unit, blocks.height())
+        write(painter, label, "MSR", theme, 2.4, "muted", False, RIGHT)
+        middle = offsets.center().y()
+        for text, share in (("late", -0.5), ("0 ms", 0.0), ("early", 0.5)):
+            y = middle + share * offsets.height() / 2
+            place = QRectF(unit, y - 2 * unit, blocks.left() - 2 * unit, 4 * unit)
+            write(painter, place, text, theme, 2.4, "muted", False, RIGHT)
+        self._axis(painter, offsets, axis)
+        painter.save()
+        painter.setClipRect(blocks.united(axis))
+        self._blocks(painter, blocks)
+        self._offsets(painter, offsets)
+        painter.setPen(line_pen(theme, "text", 0.35))
+        x = self.x_of(self.position)
+        painter.drawLine(QPointF(x, blocks.top()), QPointF(x, offsets.bottom()))
+        painter.restore()
+
+    def _axis(self, painter: QPainter, offsets: QRectF, axis: QRectF) -> None:
+        theme = self._theme
+        start, stop = self._span
+        room = axis.width() / (theme.px(2.4) * 5.0)
+        step = next((step for step in _STEPS if (stop - start) / step <= room), _STEPS[-1])
+        first = int(np.ceil(start / step))
+        for index in range(first, int(stop / step) + 1):
+            time = index * step
+            x = self.x_of(time)
+            painter.setPen(QPen(theme.color("line"), 1.0))
+            painter.drawLine(QPointF(x, offsets.top()), QPointF(x, offsets.bottom()))
+            text = clock_text(time) if step >= 1 else f"{time:.1f}"
+            width = text_width(text, theme.px(2.4), False) + 2
+            left = min(max(x - width / 2, axis.left()), axis.right() - width)
+            write(painter, QRectF(left, axis.top(), width, axis.height()), text, theme, 2.4, "muted", False, LEFT)
+        painter.setPen(line_pen(theme, "good", 0.25))
+        middle = offsets.center().y()
+        painter.drawLine(QPointF(offsets.left(), middle), QPointF(offsets.right(), middle))
+
+    def _blocks(self, painter: QPainter, row: QRectF) -> None:
+        theme, gap = self._theme, max(1.0, 0.15 * self._theme.unit)
+        for item in self._primitives:
+            left, right = self.x_of(item.primitive.start), self.x_of(item.primitive.stop)
+            if right < row.left() or left > row.right():
+                continue
+            msr = item.synchrony.msr
+            place = QRectF(left + gap, row.top(), right - left - 2 * gap, row.height())
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self.block_color(msr))
+            painter.drawRoundedRect(place, 0.5 * theme.unit, 0.5 * theme.unit)
+            text = percent(msr)
+            if text_width(text, theme.px(2.4), True) < place.width():
+                dark = msr is not None and msr > 0.45
+                write(painter, place, text, theme, 2.4, "background" if dark else "text", True, CENTER)
+
+    def _offsets(self, painter: QPainter, row: QRectF) -> None:
+        theme = self._theme
+
+        def point(item: PrimitiveScore, offset_ms: float) -> QPointF:
+            share = min(max(offset_ms / NEEDLE_MS, -1.0), 1.0)
+            time = (item.primitive.start + item.primitive.stop) / 2
+            return QPointF(self.x_of(time), row.center().y() - share * row.height() / 2)
+
+        for run in self.runs():
+            bands = [(item, offset_band(item.synchrony)) for item in run]
+            upper = [point(item, band[1]) for item, band in bands if band is not None]
+            lower = [point(item, band[0]) for item, band in bands if band is not None]
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("text", 60))
+            painter.drawPolygon(QPolygonF([*upper, *reversed(lower)]))
+            middles = [point(item, item.synchrony.offset_ms or 0.0) for item in run]
+            painter.setPen(line_pen(theme, "text", 0.35))
+            painter.drawPolyline(QPolygonF(middles))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("accent"))
+            for middle in middles:
+                painter.drawEllipse(middle, 0.8 * theme.unit, 0.8 * theme.unit)
+
+    # ---- the hand
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go there."""
+        if event.button() == Qt.MouseButton.LeftButton and self._duration > 0:
+            self.seeked.emit(self.time_at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the cursor."""
+        if event.buttons() & Qt.MouseButton.LeftButton and self._duration > 0:
+            self.seeked.emit(self.time_at(event.position().x()))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom about the pointer."""
+        start, stop = self._span
+        at = self.time_at(event.position().x())
+        length = (stop - start) * 0.999 ** event.angleDelta().y()
+        share = (at - start) / (stop - start)
+        self._show_span(at - share * length, length)

@@ -18,11 +18,19 @@ pytestmark = pytest.mark.usefixtures("application")
 def test_answers_arrive_in_the_qt_thread(wait_until: Wait) -> None:
     threads: list[int] = []
     results: list[object] = []
-    job = Background(lambda report: (threads.append(threading.get_ident()), report(0.5))[1])
-    job.succeeded.connect(lambda result: (results.append(result), threads.append(threading.get_ident())))
-    job.start()
+
+    def work(report: Callable[[float], bool]) -> bool:
+        threads.append(threading.get_ident())
+        return report(0.5)
+
+    def done(result: bool) -> None:
+        threads.append(threading.get_ident())
+        results.append(result)
+
+    shares: list[float] = []
+    job = Background(work, done, progress=shares.append).start()
     wait_until(lambda: bool(results))
-    assert results == [True]
+    assert results == [True] and shares == [0.5]
     assert threads[0] != threads[1] == threading.get_ident()
     assert job.join(1.0)
 
@@ -41,16 +49,15 @@ def test_a_job_notices_that_it_is_cancelled(wait_until: Wait) -> None:
     assert job.join(5.0) and job.cancelled
 
 
-def test_a_job_outlives_whoever_asked(application: QApplication) -> None:
+def test_a_forgotten_job_calls_nobody(application: QApplication) -> None:
     go_on = threading.Event()
-    parent = QWidget()
-    job = Background(lambda report: go_on.wait(5.0), parent).start()
-    parent.deleteLater()
-    application.sendPostedEvents(None, 52)  # deferred deletes
-    application.processEvents()
+    answers: list[object] = []
+    job = Background(lambda report: go_on.wait(5.0), answers.append).start()
+    job.forget()
     go_on.set()
-    job._thread.join(5.0)
-    assert not job._thread.is_alive()
+    assert job.join(5.0)
+    application.processEvents()
+    assert answers == []
 
 
 def test_errors_are_one_sentence() -> None:

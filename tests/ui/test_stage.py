@@ -31,6 +31,11 @@ def pixels(widget: Stage) -> np.ndarray:
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
+def alike(one: np.ndarray, two: np.ndarray) -> bool:
+    """Tell whether two pictures are the same; edges of large digits vary a little from paint to paint."""
+    return one.shape == two.shape and int(np.abs(one.astype(int) - two).max()) <= 16
+
+
 def picture_sides(widget: Stage) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean colours of a strip at the left and at the right of the picture's middle."""
     shot = pixels(widget)
@@ -150,7 +155,7 @@ def test_own_messages_come_before_notices_and_go_away() -> None:
     coach.clock.advance(6.0)
     coach.state = dataclasses.replace(coach.state, beat_grid=None)
     coach2 = fake.FakeCoach(coach.state, coach.clock)
-    assert np.array_equal(pixels(widget)[:70, 320:960], pixels(stage(coach2))[:70, 320:960])
+    assert alike(pixels(widget)[:70, 320:960], pixels(stage(coach2))[:70, 320:960])
 
 
 def test_what_is_kept_between_paints_is_dropped_when_it_changes() -> None:
@@ -158,12 +163,12 @@ def test_what_is_kept_between_paints_is_dropped_when_it_changes() -> None:
     widget = stage(coach)
     first = pixels(widget)
     coach.state = dataclasses.replace(coach.state, synchrony_8=fake.synchrony(-90.0))
-    assert np.array_equal(pixels(widget), pixels(stage(coach)))
-    assert not np.array_equal(first, pixels(widget))
+    assert alike(pixels(widget), pixels(stage(coach)))
+    assert not alike(first, pixels(widget))
     widget.set_look("light", False)
-    assert np.array_equal(pixels(widget), pixels(stage(coach, theme="light")))
+    assert alike(pixels(widget), pixels(stage(coach, theme="light")))
     widget.resize(900, 500)
-    assert np.array_equal(pixels(widget), pixels(stage(coach, (900, 500), theme="light")))
+    assert alike(pixels(widget), pixels(stage(coach, (900, 500), theme="light")))
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (720, 1280), (480, 360)])
@@ -190,6 +195,8 @@ def test_painting_is_fast_enough(application: QApplication, wait_until: Callable
 
 def test_sizes_at_three_metres() -> None:
     """The count fills a fifth of the height, the other figures a twentieth."""
-    theme = stage(fake.FakeCoach()).theme
+    widget = stage(fake.FakeCoach())
+    widget.grab()
+    theme = widget.theme
     for units in (7.4, 6.4, 12.0, 7.6, 5.2):  # verdict, limbs, gauge, tempo, recording
         assert theme.px(units) >= 0.05 * 720
