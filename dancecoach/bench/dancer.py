@@ -22,8 +22,8 @@ _HIP, _SHOULDER, _TRUNK = 0.10, 0.18, 0.52
 class KeyPose:
     """One pose.
 
-    `sway` m sideways; `height` m of the pelvis; `lean` rad; feet `step_left`, `step_right` m sideways; arms as (raise,
-    elbow bend) rad, 0 hangs down.
+    `sway` m sideways; `height` m of the pelvis; `lean` rad; feet `step_left`, `step_right` m sideways; arms as
+    (raise, elbow bend) rad, 0 hangs down.
     """
 
     sway: float
@@ -78,7 +78,8 @@ def _joints(values: Floats) -> Floats:
     across, along = (math.cos(lean), -math.sin(lean)), (math.sin(lean), math.cos(lean))
     for name, share in (("spine1", 0.25), ("spine2", 0.45), ("spine3", 0.65), ("neck", 1.05), ("head", 1.38)):
         put(name, sway + along[0] * _TRUNK * share, height + along[1] * _TRUNK * share)
-    for sign, side, foot_x, raised, bend in ((1, "left", step_left, *arms[:2]), (-1, "right", step_right, *arms[2:])):
+    limbs = ((1, "left", step_left, arms[0], arms[1]), (-1, "right", step_right, arms[2], arms[3]))
+    for sign, side, foot_x, raised, bend in limbs:
         hip = (sway + sign * _HIP, height - 0.02)
         ankle = (foot_x, 0.08)
         put(f"{side}_hip", *hip)
@@ -168,7 +169,7 @@ class Painter:
             hand = wrist + (wrist - elbow) * 0.28
             self._limb(picture, wrist, hand, 0.035 * metre, 0.03 * metre, look.skin)
         self._head(picture, at("head"), metre)
-        return cv2.GaussianBlur(picture, (3, 3), 0.7)
+        return np.asarray(cv2.GaussianBlur(picture, (3, 3), 0.7), dtype=np.uint8)
 
     def _draw_room(self) -> Image:
         rows = np.linspace(0, 1, self._height)[:, None, None]
@@ -178,7 +179,7 @@ class Painter:
         edge = self._height * 0.94 - 0.25 * self._height * (1.5 / (self._distance + 1.5))
         room = np.where(rows * self._height < edge, wall, floor)
         noise = np.random.default_rng(7).normal(0, 2.0, (self._height, self._width, 1))
-        return np.clip(room + noise, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(room + noise, 0, 255), dtype=np.uint8)
 
     def _shadow(self, picture: Image, points: Floats, metre: float) -> None:
         feet = points[[JOINT_INDEX["left_foot"], JOINT_INDEX["right_foot"]]]

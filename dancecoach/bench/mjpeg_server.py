@@ -16,10 +16,12 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from dancecoach.types import Image
+
 BOUNDARY = "picture"
 
 
-def encode(image: np.ndarray, quality: int = 85) -> bytes:
+def encode(image: Image, quality: int = 85) -> bytes:
     """Return the JPEG of a picture (H, W, 3) RGB."""
     done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
@@ -84,6 +86,7 @@ class MjpegServer:
 
     @property
     def url(self) -> str:
+        """Address of the stream."""
         login = f"{self.login}@" if self.login else ""
         return f"http://{login}127.0.0.1:{self.port}/video"
 

@@ -425,4 +425,4 @@ def _euler_zxy(turns: Floats) -> Floats:
     x = np.arcsin(np.clip(turns[..., 2, 1], -1, 1))
     z = np.arctan2(-turns[..., 0, 1], turns[..., 1, 1])
     y = np.arctan2(-turns[..., 2, 0], turns[..., 2, 2])
-    return np.degrees(np.stack([z, x, y], axis=-1))
+    return np.asarray(np.degrees(np.stack([z, x, y], axis=-1)), dtype=np.float64)

@@ -7,7 +7,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from tests.support import pulse
+from dancecoach.bench import pulse
 
 
 @pytest.fixture(scope="session")

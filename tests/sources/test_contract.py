@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
+from dancecoach.bench.mjpeg_server import MjpegServer, test_pictures
 from dancecoach.clock import SystemClock
 from dancecoach.errors import SourceError
 from dancecoach.sources.base import AudioSource, EndOfStream, VideoSource
 from dancecoach.sources.files import AudioFile, StillImage, VideoFile
 from dancecoach.sources.network import NetworkCamera
 from tests.support.media import click_track, write_audio, write_video
-from tests.support.mjpeg_server import MjpegServer, test_pictures
 
 CLOCK = SystemClock()
 VIDEO = ("file", "paced file", "looped file", "image", "paced image", "network", "device")

@@ -13,7 +13,7 @@ from dancecoach.errors import SourceError, SourceLost
 from dancecoach.sources import portaudio
 from dancecoach.sources.microphone import Microphone, capture_time, list_audio_inputs, list_audio_outputs
 from dancecoach.sources.player import MusicPlayer
-from tests.support import pulse
+from dancecoach.bench import pulse
 from tests.support.media import click_track, write_audio
 
 RATE = 8000

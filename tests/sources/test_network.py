@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from dancecoach.bench.mjpeg_server import MjpegServer, test_pictures
+from dancecoach.bench.pulse import poll
 from dancecoach.clock import SystemClock
 from dancecoach.errors import SourceError, SourceLost
 from dancecoach.sources.mjpeg import MjpegStream, shown
 from dancecoach.sources.network import NetworkCamera
-from tests.support.mjpeg_server import MjpegServer, test_pictures
-from tests.support.pulse import poll
 from tests.support.rtsp_server import RtspServer
 
 CLOCK = SystemClock()
