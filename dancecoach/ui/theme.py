@@ -247,6 +247,7 @@ def stylesheet(theme: Theme) -> str:
     QListWidget::item {{ padding: {px(0.8)}px; }}
     QTableWidget {{ background: {p.panel}; border: 1px solid {p.line}; border-radius: {px(0.6)}px;
         gridline-color: {p.line}; }}
+    QTableWidget::item {{ padding: 0 {px(0.4)}px; }}
     QListWidget::item:selected, QTableWidget::item:selected {{ background: {p.accent}; color: {p.background}; }}
     QHeaderView::section {{ background: {p.background}; color: {p.muted}; border: none; padding: {px(0.6)}px; }}
     QToolTip {{ background: {p.panel}; color: {p.text}; border: 1px solid {p.line}; }}

@@ -81,12 +81,23 @@ class Timeline(QWidget):
         pairs = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
         return QColor(*(round(a + share * (b - a)) for a, b in pairs))
 
+    def _difference(self, role: str, msr: float | None) -> float:
+        """Return how far a text colour is from a block's in luma."""
+        return abs(_luma(self._theme.color(role)) - _luma(self.block_color(msr)))
+
+    @property
+    def limit_ms(self) -> float:
+        """The offset at the upper edge: 100 ms where all fit in, else 200."""
+        bands = [offset_band(item.synchrony) for item in self._primitives]
+        largest = max((abs(bound) for band in bands if band is not None for bound in band), default=0.0)
+        return NEEDLE_MS / 2 if largest <= NEEDLE_MS / 2 else NEEDLE_MS
+
     # ---- geometry
 
     def rows(self) -> tuple[QRectF, QRectF, QRectF]:
         """Return the places of the blocks, the offsets and the axis."""
         unit = self._theme.px(1.0)
-        left, right = 9.0 * unit, self.width() - 2.0 * unit
+        left, right = 14.0 * unit, self.width() - 2.0 * unit
         axis = QRectF(left, self.height() - 4.6 * unit, right - left, 3.6 * unit)
         blocks = QRectF(left, 1.4 * unit, right - left, (axis.top() - 2.8 * unit) * 0.32)
         offsets = QRectF(left, blocks.bottom() + 1.4 * unit, right - left, axis.top() - blocks.bottom() - 1.4 * unit)
@@ -124,7 +135,8 @@ class Timeline(QWidget):
         label = QRectF(unit, blocks.top(), blocks.left() - 2 * unit, blocks.height())
         write(painter, label, "MSR", theme, 2.4, "muted", False, RIGHT)
         middle = offsets.center().y()
-        for text, share in (("late", -0.5), ("0 ms", 0.0), ("early", 0.5)):
+        half = round(self.limit_ms / 2)
+        for text, share in ((f"late +{half}", -0.5), ("0 ms", 0.0), (f"early −{half}", 0.5)):
             y = middle + share * offsets.height() / 2
             place = QRectF(unit, y - 2 * unit, blocks.left() - 2 * unit, 4 * unit)
             write(painter, place, text, theme, 2.4, "muted", False, RIGHT)
@@ -170,14 +182,14 @@ class Timeline(QWidget):
             painter.drawRoundedRect(place, 0.5 * theme.unit, 0.5 * theme.unit)
             text = percent(msr)
             if text_width(text, theme.px(2.4), True) < place.width():
-                dark = msr is not None and msr > 0.45
-                write(painter, place, text, theme, 2.4, "background" if dark else "text", True, CENTER)
+                ink = max(("background", "text"), key=lambda role: self._difference(role, msr))
+                write(painter, place, text, theme, 2.4, ink, True, CENTER)
 
     def _offsets(self, painter: QPainter, row: QRectF) -> None:
-        theme = self._theme
+        theme, limit = self._theme, self.limit_ms
 
         def point(item: PrimitiveScore, offset_ms: float) -> QPointF:
-            share = min(max(offset_ms / NEEDLE_MS, -1.0), 1.0)
+            share = min(max(offset_ms / limit, -1.0), 1.0)
             time = (item.primitive.start + item.primitive.stop) / 2
             return QPointF(self.x_of(time), row.center().y() - share * row.height() / 2)
 
@@ -215,3 +227,7 @@ class Timeline(QWidget):
         length = (stop - start) * 0.999 ** event.angleDelta().y()
         share = (at - start) / (stop - start)
         self._show_span(at - share * length, length)
+
+
+def _luma(color: QColor) -> float:
+    return 0.3 * color.redF() + 0.59 * color.greenF() + 0.11 * color.blueF()

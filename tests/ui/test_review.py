@@ -95,6 +95,13 @@ def test_blocks_tell_more_from_less_and_unknown(window: ReviewWindow) -> None:
     assert len(set(colors)) == 4
 
 
+def test_the_offsets_fill_their_row(window: ReviewWindow) -> None:
+    assert window.timeline.limit_ms == 100.0
+    far = dataclasses.replace(window.timeline._primitives[0], synchrony=fake.synchrony(150.0))
+    window.timeline.show_session([far], 48.0, make_theme("dark", 1280, 720))
+    assert window.timeline.limit_ms == 200.0
+
+
 def test_a_gap_in_the_offsets_stays_a_gap(window: ReviewWindow) -> None:
     assert [len(run) for run in window.timeline.runs()] == [3, 8]
 

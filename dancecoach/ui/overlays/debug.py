@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
 
-from dancecoach.ui.overlays.base import LEFT, RIGHT, Scene, panel, write
+from dancecoach.ui.overlays.base import LEFT, RIGHT, Scene, write
 from dancecoach.ui.theme import Theme
 from dancecoach.ui.words import UNKNOWN
 
@@ -36,7 +36,9 @@ class DebugOverlay:
         width = min(rect.width() - 4 * unit, 74 * unit)
         height = (len(stages) + 4) * row + 2 * unit
         box = QRectF(rect.center().x() - width / 2, rect.bottom() - height - 2 * unit, width, height)
-        panel(painter, box, theme)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("panel", 245))
+        painter.drawRoundedRect(box, unit, unit)
         inner = box.adjusted(2 * unit, unit, -2 * unit, -unit)
         size = 2.3 / (1.22 if theme.large else 1.0)
 

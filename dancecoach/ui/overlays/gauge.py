@@ -37,7 +37,7 @@ class GaugeOverlay:
             self._arc(painter, place, synchrony, theme)
             return
         reason = synchrony.reason if synchrony is not None and synchrony.reason else "No score yet"
-        words = min(8.4 * unit, place.height() * 0.42)
+        words = min(10.0 * unit, place.height() * 0.5)
         self._arc(painter, place.adjusted(0, 0, 0, -words), None, theme)
         write_wrapped(painter, place.adjusted(0, place.height() - words, 0, 0), reason, theme, 3.2, "muted", True)
 
