@@ -34,8 +34,8 @@ def read_motion(path: Path, fps: float | None = None) -> PoseTrack:
     Parameters
     ----------
     path : Path
-        `.bvh` or `.bvh.gz`; `.npz` with `times` (T,) s and `joints` (T, 22, 3) m in the room, y up; or the folder of a
-        session.
+        `.bvh` or `.bvh.gz`; `.npz` with `times` (T,) s and `joints` (T, 22, 3) m in the room, y up; or the folder
+        of a session.
     fps : float, optional
         True frame rate, where a file's is wrong or missing; not for sessions, whose times were measured.
 
@@ -92,11 +92,11 @@ def _read_npz(path: Path, fps: float | None) -> PoseTrack:
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Floats:
     """Return a member as float64; its size is checked before anything is allocated."""
     with archive.open(entry) as file:
-        version = npy.read_magic(file)
+        version = npy.read_magic(file)  # type: ignore[no-untyped-call]
         if version == (1, 0):
-            shape, _, dtype = npy.read_array_header_1_0(file)
+            shape, _, dtype = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
         elif version == (2, 0):
-            shape, _, dtype = npy.read_array_header_2_0(file)
+            shape, _, dtype = npy.read_array_header_2_0(file)  # type: ignore[no-untyped-call]
         else:
             raise ValueError("an unknown kind of array")
         if dtype.kind not in "fiu":
@@ -105,23 +105,23 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
         if size > min(_LARGEST, entry.file_size) or (len(shape) and shape[0] > _MOST_POSES):
             raise FileFormatError(f"{entry.filename} in {name} is too large or cut short.", _REMEDY)
     with archive.open(entry) as file:
-        values: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+        values: NDArray[Any] = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
     return values.astype(np.float64)
 
 
 def _hip_centred(times: Floats, room: Floats, name: str) -> PoseTrack:
+    finite = np.isfinite(room).all(axis=2)
+    if not finite[:, 0].any():
+        raise FileFormatError(f"The pelvis is nowhere in {name}.", _REMEDY)
     with np.errstate(invalid="ignore", over="ignore"):
         reach = np.linalg.norm(room - room[:, :1], axis=2)
-    known = np.isfinite(reach).all(axis=1)
-    if not known.any():
-        raise FileFormatError(f"There is no complete pose in {name}.", _REMEDY)
-    size = float(np.median(reach[known].max(axis=1)))
+    reach[~np.isfinite(reach)] = 0.0
+    size = float(np.median(reach[finite[:, 0]].max(axis=1)))
     if not _SMALLEST <= size <= _BIGGEST:
         raise FileFormatError(f"The body in {name} reaches {size:.3g} m from the hips.", _REMEDY)
     roots = room[:, 0]
-    visibility = np.ones(room.shape[:2])
-    visibility[~np.isfinite(room).all(axis=2)] = 0.0
-    pelvis_known = np.isfinite(roots).all(axis=1)
+    visibility = finite.astype(np.float64)
+    pelvis_known = finite[:, 0]
     filled = roots.copy()
     for axis in range(3):
         # A joint is placed against the pelvis, so a missing pelvis is filled in first.
@@ -142,9 +142,8 @@ def joint_columns() -> list[str]:
 
 def joint_values(track: PoseTrack, index: int) -> list[float]:
     """Return root and joints of one pose in the order of `joint_columns`, metres."""
-    values = [round(float(value), 5) for value in track.roots[index]]
-    table = np.column_stack([track.joints[index], track.visibility[index]]).round(5)
-    return values + table.ravel().tolist()
+    table = np.column_stack([track.joints[index], track.visibility[index]])
+    return [round(float(value), 5) for value in (*track.roots[index], *table.ravel())]
 
 
 def to_csv(track: PoseTrack, file: IO[str], extra: Mapping[str, Sequence[object]] | None = None) -> Iterator[float]:

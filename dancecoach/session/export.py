@@ -1,0 +1,175 @@
+"""Sessions in the formats of other programs: BVH, CSV, JSON and an annotated MP4."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+
+from dancecoach.errors import DancecoachError, FileFormatError, RecordingError
+from dancecoach.session import scores
+from dancecoach.session.annotated import render
+from dancecoach.session.bvh import write_bvh
+from dancecoach.session.motion import dump_json, to_csv, to_json
+from dancecoach.session.store import Session
+from dancecoach.session.timeline import ScoreFinder, count_at
+
+ExportKind = Literal["bvh", "csv", "json", "mp4"]
+Progress = Callable[[float], bool]
+
+EXPORT_SCHEMA = "dancecoach.export/1"
+
+
+def export(session: Session, kind: ExportKind, destination: Path, progress: Progress | None = None) -> bool:
+    """Write a session as another kind of file; the destination appears whole or not at all.
+
+    Parameters
+    ----------
+    session : Session
+    kind : {"bvh", "csv", "json", "mp4"}
+        Motion; one row per pose with count, eight-count and its scores; everything; annotated video with sound.
+    destination : Path
+        Overwritten when it exists.
+    progress : callable, optional
+        Called with the share done, 0…1; stops the export by returning False.
+
+    Returns
+    -------
+    bool
+        False when it was stopped; nothing is left behind then.
+
+    Raises
+    ------
+    RecordingError
+        When the destination cannot be written.
+    FileFormatError
+        When there is nothing of that kind in the session.
+    """
+    destination = Path(destination)
+    steps = _STEPS.get(kind)
+    if steps is None:
+        raise FileFormatError(f"Sessions cannot be exported as {kind}.", f"Choose {', '.join(_STEPS)}.")
+    temporary = destination.with_name(f".{destination.name}.part")
+    work = steps(session, temporary)
+    done = False
+    try:
+        for share in work:
+            if progress is not None and progress(min(share, 1.0)) is False:
+                return False
+        if progress is not None and progress(1.0) is False:
+            return False
+        temporary.replace(destination)
+        done = True
+    except DancecoachError:
+        raise
+    except (OSError, av.FFmpegError) as error:
+        raise _sentence(error, destination) from error
+    finally:
+        with contextlib.suppress(OSError, av.FFmpegError, ValueError):
+            work.close()  # type: ignore[attr-defined]
+        if not done:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    return True
+
+
+def _sentence(error: Exception, destination: Path) -> RecordingError:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return RecordingError(
+            f"There is no room for {destination.name}: the disk is full.", "Free some space or choose another folder."
+        )
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return RecordingError(f"{destination} cannot be written ({reason}).", "Choose another folder.")
+
+
+def _bvh(session: Session, path: Path) -> Iterator[float]:
+    yield 0.0
+    write_bvh(path, session.track)
+
+
+def _csv(session: Session, path: Path) -> Iterator[float]:
+    extra: dict[str, list[object]] = {
+        name: [] for name in ("person", "count", "eight_count", "msr", "offset_ms", "offset_sd_ms")
+    }
+    finder = ScoreFinder(session.primitives)
+    for index, time in enumerate(session.track.times):
+        count = count_at(session.beat_grid, float(time))
+        score = finder.during(float(time))
+        synchrony = None if score is None else score.synchrony
+        extra["person"].append(int(session.poses.people[index]))
+        extra["count"].append(None if count is None else round(count, 3))
+        extra["eight_count"].append(None if score is None else score.index)
+        extra["msr"].append(_round(None if synchrony is None else synchrony.msr, 4))
+        extra["offset_ms"].append(_round(None if synchrony is None else synchrony.offset_ms, 2))
+        extra["offset_sd_ms"].append(_round(None if synchrony is None else synchrony.offset_sd_ms, 2))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield from to_csv(session.track, file, extra)
+
+
+def _json(session: Session, path: Path) -> Iterator[float]:
+    yield 0.0
+    document = to_document(session)
+    yield 0.5
+    with path.open("w", encoding="utf-8") as file:
+        dump_json(document, file)
+
+
+def _mp4(session: Session, path: Path) -> Iterator[float]:
+    yield from render(session, path)
+
+
+_STEPS: dict[str, Callable[[Session, Path], Iterator[float]]] = {"bvh": _bvh, "csv": _csv, "json": _json, "mp4": _mp4}
+
+
+def to_document(session: Session) -> dict[str, Any]:
+    """Return everything measured in a session as plain values; times in session seconds."""
+    grid = session.beat_grid
+    return {
+        "schema": EXPORT_SCHEMA,
+        "session": session.name,
+        "created": session.created,
+        "application": session.manifest.application,
+        "info": dict(session.manifest.info),
+        "duration": round(session.duration, 4),
+        "tempo": None if grid is None else round(grid.tempo, 3),
+        "beats": [
+            {
+                "time": round(beat.time, 5),
+                "count": beat.count,
+                "downbeat": beat.downbeat,
+                "tempo": round(beat.tempo, 3),
+                "confidence": round(beat.confidence, 4),
+                "announced_at": round(beat.announced_at, 5),
+            }
+            for beat in session.beats
+        ],
+        "synchrony": None if session.total is None else scores.to_table(session.total),
+        "primitives": [
+            {
+                "index": score.index,
+                "start": round(score.primitive.start, 5),
+                "stop": round(score.primitive.stop, 5),
+                "beat_times": score.primitive.beat_times.round(5).tolist(),
+                "synchrony": scores.to_table(score.synchrony),
+            }
+            for score in session.primitives
+        ],
+        "notices": [
+            {"time": round(time, 3), "code": note.code, "text": note.text, "remedy": note.remedy, "level": note.level}
+            for time, note in session.notices
+        ],
+        "motion": to_json(session.track)
+        | {
+            "people": session.poses.people.tolist(),
+            "image_joints": session.poses.image_joints.round(5).tolist(),
+        },
+    }
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
