@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 _MEASURE_EVERY = 0.2  # s between two measurements of synchrony
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
 _SHOWN_PRIMITIVES = 400
+_START_TOGETHER = 5.0  # s within which files that are opened start from one line
 
 
 class Engine:
@@ -76,8 +77,9 @@ class Engine:
         self._problems: dict[str, Notice] = {}
         self._calibration: Calibration | None = None
         self._painted = False
-        self.capture = Capture(self.clock, self._got_frame, self._notify)
-        self.listener = Listener(self.clock, self._got_sound, self._notify, self.timers)
+        self._line: float | None = None
+        self.capture = Capture(self.clock, self._got_frame, self._notify, self._start_line)
+        self.listener = Listener(self.clock, self._got_sound, self._notify, self.timers, self._start_line)
         self.watcher = Watcher(self._frames, self._got_pose, self._notify, self.timers)
         self._workers = [
             Worker("capture", self.capture.step, self.capture.close, self._worker_failed),
@@ -225,6 +227,14 @@ class Engine:
         self.set_loop(0.0, state.duration)
         self.capture.use_source(FollowingVideo(ASSETS / "demo" / "video.mp4", self.clock, self.listener.position_at))
         self.play()
+
+    def _start_line(self) -> float:
+        """Return when files start: shortly after the first of them was opened, the same for those opened soon after."""
+        now = self.clock.now()
+        with self._lock:
+            if self._line is None or now > self._line + _START_TOGETHER:
+                self._line = now + 0.3
+            return self._line
 
     # --- dancer and beat --------------------------------------------------------------------------------------
 

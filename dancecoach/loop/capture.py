@@ -14,6 +14,7 @@ from dancecoach.errors import SourceError, SourceLost
 from dancecoach.loop.notices import brightness_of, rate_of
 from dancecoach.session.replay import open_video
 from dancecoach.sources.base import EndOfStream, VideoSource
+from dancecoach.sources.pacing import FileSource
 from dancecoach.types import Notice, VideoFrame
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,12 @@ log = logging.getLogger(__name__)
 _RETRY = 1.0  # s between attempts to open a source
 _STALLED = 1.5  # s without a picture that the person should know of
 _RATE_WINDOW = 2.0  # s
+
+
+def start_together(source: object, start_line: Callable[[], float]) -> None:
+    """Let a file that was just opened start at the line; devices and streams have no such thing."""
+    if isinstance(source, FileSource):
+        source.origin = start_line()
 
 
 class Capture:
@@ -33,6 +40,8 @@ class Capture:
         Takes each picture.
     notify : callable
         Takes ("camera", notice or None).
+    start_line : callable
+        Gives the clock time at which files start, so that pictures and sound of files start together.
     """
 
     def __init__(
@@ -40,8 +49,10 @@ class Capture:
         clock: Clock,
         deliver: Callable[[VideoFrame], None],
         notify: Callable[[str, Notice | None], None],
+        start_line: Callable[[], float],
     ) -> None:
         self._clock = clock
+        self._start_line = start_line
         self._deliver = deliver
         self._notify = notify
         self._wanted = ""
@@ -164,6 +175,7 @@ class Capture:
             self._pause()
             return
         self._source = source
+        start_together(source, self._start_line)
         self._notify("camera", None)
 
     def _pause(self) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dancecoach.clock import Clock
 from dancecoach.errors import DancecoachError, SourceError, SourceLost
+from dancecoach.loop.capture import start_together
 from dancecoach.loop.music import Music
 from dancecoach.loop.timing import Timers
 from dancecoach.perception.beats import BeatTracker, StreamingBeatTracker
@@ -42,6 +43,8 @@ class Listener:
         Takes (about, notice or None).
     timers : Timers
         Gets the stage "beats".
+    start_line : callable
+        Gives the clock time at which files start.
     tracker : BeatTracker, optional
         The streaming tracker.
     """
@@ -52,9 +55,11 @@ class Listener:
         deliver: Deliver,
         notify: Callable[[str, Notice | None], None],
         timers: Timers,
+        start_line: Callable[[], float],
         tracker: BeatTracker | None = None,
     ) -> None:
         self._clock = clock
+        self._start_line = start_line
         self._deliver = deliver
         self._notify = notify
         self._timers = timers
@@ -329,6 +334,7 @@ class Listener:
         except SourceError as error:
             self._trouble(Notice("no_microphone", error.problem, error.remedy))
             return
+        start_together(source, self._start_line)
         self._source = source
         self._trouble(None)
 

@@ -141,7 +141,7 @@ def two_dancers(seconds: float) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def test_the_lock_survives_a_crossing() -> None:
-    pictures, path = two_dancers(5.0)
+    pictures, _path = two_dancers(5.0)
     results = look(pictures)
     first = next(result for result in results if result.raw is not None)
     assert first.raw is not None

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dancecoach.bench import pulse
 from dancecoach.clock import ManualClock, SystemClock
 from dancecoach.errors import SourceError, SourceLost
 from dancecoach.sources import portaudio
 from dancecoach.sources.microphone import Microphone, capture_time, list_audio_inputs, list_audio_outputs
 from dancecoach.sources.player import MusicPlayer
-from dancecoach.bench import pulse
 from tests.support.media import click_track, write_audio
 
 RATE = 8000
