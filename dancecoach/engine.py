@@ -47,7 +47,7 @@ from dancecoach.types import (
 
 log = logging.getLogger(__name__)
 
-_MEASURE_EVERY = 0.2  # s between two measurements of synchrony
+_MEASURE_EVERY = 0.25  # s between two measurements of synchrony
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
 _SHOWN_PRIMITIVES = 400
 _START_TOGETHER = 5.0  # s within which files that are opened start from one line
@@ -79,7 +79,8 @@ class Engine:
         self._painted = False
         self._line: float | None = None
         self.capture = Capture(self.clock, self._got_frame, self._notify, self._start_line)
-        self.listener = Listener(self.clock, self._got_sound, self._notify, self.timers, self._start_line)
+        sound = (self._got_sound, self._notify, self.timers, self._start_line)
+        self.listener = Listener(self.clock, *sound)
         self.watcher = Watcher(self._frames, self._got_pose, self._notify, self.timers)
         self._workers = [
             Worker("capture", self.capture.step, self.capture.close, self._worker_failed),
@@ -350,9 +351,10 @@ class Engine:
             self._take = LiveTake()
             self._poses.clear()
         now = self.clock.now()
-        poses = self._poses.since(now - 45.0)
+        grid = self.listener.grid
+        poses = self._poses.since(now - self._take.wanted(grid))
         with self.timers["assess"].measure():
-            completed = self._take.step(poses, self.listener.grid, now)
+            completed = self._take.step(poses, grid, now)
         self._store(completed)
 
     def _store(self, completed: list[PrimitiveScore]) -> None:

@@ -65,11 +65,16 @@ def find_events(track: PoseTrack) -> Mapping[BodyPart, MotionEvents]:
     """
     parts: tuple[BodyPart, ...] = ("body", *LIMBS)
     found: dict[BodyPart, list[MotionEvents]] = {part: [] for part in parts}
+    sigma = _SMOOTH_MONOCULAR if track.monocular else _SMOOTH
     for start, stop in _runs(track.times):
         times, positions = _resample(track, start, stop)
+        velocity = gaussian_filter1d(positions, sigma * RATE, axis=0, order=1, truncate=3.5) * RATE
+        if track.monocular:
+            velocity = velocity * np.array([1.0, 1.0, _DEPTH_MONOCULAR])
         visibility = track.visibility[start:stop].mean(axis=0)
+        still = _STILL_MONOCULAR if track.monocular else _STILL
         for part in parts:
-            found[part].append(_part_events(part, times, positions, visibility, track.monocular))
+            found[part].append(_part_events(part, times, velocity, visibility, still, sigma))
     return {part: _join(part, events) for part, events in found.items()}
 
 
@@ -97,7 +102,7 @@ def _resample(track: PoseTrack, start: int, stop: int) -> tuple[Floats, Floats]:
 
 
 def _part_events(
-    part: BodyPart, times: Floats, positions: Floats, visibility: Floats, monocular: bool
+    part: BodyPart, times: Floats, velocity: Floats, visibility: Floats, still: float, sigma: float
 ) -> MotionEvents:
     joints = np.array(PART_JOINTS[part])
     seen = visibility[joints] >= _VISIBLE
@@ -108,16 +113,12 @@ def _part_events(
     if not enough or (anchor is not None and visibility[anchor] < _VISIBLE):
         return MotionEvents(part, nothing, nothing, np.empty((0, 2)), f"{_SPOKEN[part]} not seen")
     joints = joints[seen]
-    moving = positions[:, joints]
+    moving = velocity[:, joints]
     if anchor is not None:
-        moving = moving - positions[:, [anchor]]
-    sigma = (_SMOOTH_MONOCULAR if monocular else _SMOOTH) * RATE
-    velocity = gaussian_filter1d(moving, sigma, axis=0, order=1, truncate=3.5) * RATE
-    if monocular:
-        velocity = velocity * np.array([1.0, 1.0, _DEPTH_MONOCULAR])
+        moving = moving - velocity[:, [anchor]]
     weights = _WEIGHTS[joints] / _WEIGHTS[joints].sum()
-    energy = np.einsum("tjc,tjc,j->t", velocity, velocity, weights)
-    hits, peaks = _extrema(times, energy, _STILL_MONOCULAR if monocular else _STILL, sigma / RATE)
+    energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
+    hits, peaks = _extrema(times, energy, still, sigma)
     reason = None if len(hits) else f"{_SPOKEN[part]} still"
     return MotionEvents(part, hits, peaks, span, reason)
 

@@ -83,10 +83,9 @@ def sharp_msr(positions: Floats, n_beats: int, interval: float) -> tuple[float, 
     shifted = positions[None, None, :] + shifts[:, None, None] - starts[None, :, None]
     cells = np.round(shifted / interval)
     close = np.abs(shifted - cells * interval) <= window
-    # Hits ascend, so a grid point's second hit follows its first: count changes of cell among the close ones.
-    matched = np.zeros(close.shape[:2])
-    for index in np.ndindex(close.shape[:2]):
-        matched[index] = len(np.unique(cells[index][close[index]]))
+    # Hits ascend, so those close to one grid point are neighbours: a second one repeats the cell of the first.
+    again = close[..., 1:] & close[..., :-1] & (cells[..., 1:] == cells[..., :-1])
+    matched = close.sum(axis=-1) - again.sum(axis=-1)
     rates = np.minimum(matched.max(axis=1) / trials, 1.0)
     raw, chance = float(rates[0]), float(rates.mean())
     return (raw - chance) / (1 - chance) if chance < 1 else 0.0, chance, trials

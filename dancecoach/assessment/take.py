@@ -20,7 +20,7 @@ from dancecoach.types import BeatGrid, BodyPart, Floats, Pose, PoseTrack, Primit
 
 _RING = 40.0  # s: 32 counts at 60 BPM and some
 _SETTLED = 1.0  # s after which later poses can no longer change a hit
-_MAX_GAP = 4.0  # beat periods between known beats after which they belong to different pieces
+_TOTAL_EVERY = 2.0  # s between two measurements of the whole take
 
 
 def track_of(poses: Sequence[Pose]) -> PoseTrack:
@@ -72,10 +72,16 @@ class LiveTake:
         self._beats = np.empty(0)
         self._counts = np.empty(0, dtype=np.int64)
         self._scored_until = -np.inf
+        self._totalled = -np.inf
         self.primitives: tuple[PrimitiveScore, ...] = ()
         self.last_8: Synchrony | None = None
         self.last_32: Synchrony | None = None
         self.total: Synchrony | None = None
+
+    @staticmethod
+    def wanted(grid: BeatGrid | None) -> float:
+        """Return how many seconds of poses the next step needs: 32 counts, or two eight-counts more than one."""
+        return 10.0 if grid is None else min(34 * 60.0 / grid.tempo + 2.0, _RING)
 
     def step(self, poses: Sequence[Pose], grid: BeatGrid | None, now: float) -> list[PrimitiveScore]:
         """Measure again, return the eight-counts that have been completed since the last call.
@@ -83,7 +89,7 @@ class LiveTake:
         Parameters
         ----------
         poses : sequence
-            The raw poses of the last 40 s or so, in order of time.
+            The raw poses of the last 32 counts and a little more (`wanted`), in order of time.
         grid : BeatGrid or None
             The beats in the same clock.
         now : float
@@ -107,7 +113,9 @@ class LiveTake:
         self.last_8 = _window(events, grid, sounded, 8)
         self.last_32 = _window(events, grid, sounded, 32)
         new = self._score(events, grid, float(track.times[-1]))
-        self.total = self._measure_total(grid)
+        if new or now - self._totalled > _TOTAL_EVERY:
+            self._totalled = now
+            self.total = self._measure_total(grid)
         return new
 
     def _settle(self, events: Mapping[BodyPart, MotionEvents], last: float) -> None:

@@ -250,7 +250,8 @@ class _Probe:
         if self.stop.wait(_WARM_UP) or not self._engines:
             return
         engine = self._engines[0]
-        before, cpu = _counters(engine), process.cpu_times()
+        window = _window()
+        before, cpu = _counters(engine, window), process.cpu_times()
         began = time.perf_counter()
         memory: list[tuple[float, float]] = []
         delays = engine.timers["arrival to paint"]
@@ -258,7 +259,7 @@ class _Probe:
         while time.perf_counter() - began < self._seconds and not self.stop.wait(1.0):
             memory.append((time.perf_counter() - began, process.memory_info().rss / 1e6))
         elapsed = time.perf_counter() - began
-        after, used = _counters(engine), process.cpu_times()
+        after, used = _counters(engine, window), process.cpu_times()
         counts = {name: after[name] - before[name] for name in before}
         received = max(counts["received"], 1)
         low, middle, high = delays.percentiles((5, 50, 95))
@@ -276,15 +277,24 @@ class _Probe:
             "dancer_seen": engine.watcher.seen is not None and engine.watcher.seen.result.raw is not None,
             "stages": {
                 name: {key: round(value, 2) for key, value in asdict(timing).items()}
-                for name, timing in engine.snapshot().timings.items()
+                for name, timing in {**engine.snapshot().timings, "paint": window.stage.paint_timing()}.items()
             },
         }
 
 
-def _counters(engine: Any) -> dict[str, int]:
+def _window() -> Any:
+    """Return the main window; only its counters are read from here."""
+    from PySide6.QtWidgets import QApplication
+
+    from dancecoach.ui.main_window import MainWindow
+
+    return next(widget for widget in QApplication.topLevelWidgets() if isinstance(widget, MainWindow))
+
+
+def _counters(engine: Any, window: Any) -> dict[str, int]:
     return {
         "poses": engine.timers["pose"].count,
-        "paints": engine.timers["paint"].count,
+        "paints": window.stage.paint_count,
         "received": engine.capture.received,
         "dropped": engine.dropped,
     }

@@ -129,6 +129,7 @@ class _Graph:
         try:
             with _silenced():
                 self._graph.start_run(side_packets)
+                self._graph.wait_until_idle()
         except (RuntimeError, ValueError, OSError) as error:
             raise DancecoachError(
                 "The pose networks cannot be loaded from mediapipe.",

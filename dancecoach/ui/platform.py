@@ -26,6 +26,11 @@ def prefer_pyside_plugins(environment: MutableMapping[str, str] | None = None) -
             del environment[name]
 
 
+def quieten_qt() -> None:
+    """Keep Qt Multimedia's remarks about optional libraries off the terminal, unless somebody asked for them."""
+    os.environ.setdefault("QT_LOGGING_RULES", "qt.multimedia.*=false")
+
+
 def no_display_reason(environment: Mapping[str, str] | None = None, system: str = sys.platform) -> str | None:
     """Return why no window can be opened, one sentence with the way out; None when one can.
 

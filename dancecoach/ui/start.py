@@ -26,8 +26,9 @@ _LOADING = 60.0  # s that a piece of music may take to be decoded and analysed
 
 def start(options: argparse.Namespace, session: Path | None = None) -> int:
     """Open the window the options ask for; returns the exit status."""
-    from dancecoach.ui.platform import no_display_reason
+    from dancecoach.ui.platform import no_display_reason, quieten_qt
 
+    quieten_qt()
     reason = no_display_reason()
     if reason is not None:
         print(reason, file=sys.stderr)
@@ -129,6 +130,9 @@ def _services(settings: Settings, folder: Path | None, session: Path | None) -> 
 
 def print_devices() -> int:
     """Print cameras, microphones and loudspeakers."""
+    from dancecoach.ui.platform import quieten_qt
+
+    quieten_qt()
     from PySide6.QtCore import QCoreApplication
 
     application = QCoreApplication.instance() or QCoreApplication(["dancecoach"])
