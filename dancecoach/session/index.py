@@ -9,6 +9,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ TABLES = ("meta", "beats", "primitives", "notices")
 _LARGEST = 256 * 1024**2  # bytes
 _MOST_ROWS = 1_000_000
 _LONGEST_VALUE = 1_000_000  # bytes of one value
+_LONGEST_READING = 20.0  # s
 _LEVELS = {str(level): level for level in get_args(NoticeLevel)}
 _Row = tuple[Any, ...]
 
@@ -92,7 +94,7 @@ class IndexWriter:
             score.index,
             score.primitive.start,
             score.primitive.stop,
-            json.dumps([float(time) for time in score.primitive.beat_times]),
+            json.dumps(score.primitive.beat_times.tolist()),
             *(value.msr, low, high, value.msr_published, value.offset_ms, value.offset_sd_ms, early, late),
             *(value.level, value.n_hits, value.n_beats, value.reason),
             scores.to_json(value),
@@ -105,9 +107,9 @@ class IndexWriter:
             row,
         )
 
-    def notice(self, time: float, notice: Notice) -> None:
-        """Add a notice shown at `time` s."""
-        row = (time, notice.code, notice.text, notice.remedy, notice.level)
+    def notice(self, seconds: float, notice: Notice) -> None:
+        """Add a notice shown at `seconds`."""
+        row = (seconds, notice.code, notice.text, notice.remedy, notice.level)
         self._add("INSERT INTO notices (time, code, text, remedy, level) VALUES (?, ?, ?, ?, ?)", row)
 
     def put(self, key: str, value: str) -> None:
@@ -176,6 +178,8 @@ def read_index(folder: Path) -> Contents:
 
 def _read(connection: sqlite3.Connection) -> Contents:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    deadline = time.monotonic() + _LONGEST_READING
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 100_000)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_master LIMIT 1000").fetchall())
@@ -209,13 +213,13 @@ def _some(convert: Any, rows: Sequence[_Row]) -> tuple[Any, ...]:
 
 
 def _beat(row: _Row) -> Beat | None:
-    time, count, downbeat, tempo, confidence, announced_at = (number(value) for value in row)
-    if time is None or count is None or tempo is None or confidence is None:
+    seconds, count, downbeat, tempo, confidence, announced_at = (number(value) for value in row)
+    if seconds is None or count is None or tempo is None or confidence is None:
         return None
-    if not (abs(time) < LONGEST and 1 <= count <= 8 and 0 < tempo < 1000):
+    if not (abs(seconds) < LONGEST and 1 <= count <= 8 and 0 < tempo < 1000):
         return None
-    heard = time if announced_at is None else announced_at
-    return Beat(time, int(count), bool(downbeat), tempo, min(max(confidence, 0.0), 1.0), heard)
+    heard = seconds if announced_at is None else announced_at
+    return Beat(seconds, int(count), bool(downbeat), tempo, min(max(confidence, 0.0), 1.0), heard)
 
 
 def _primitive(row: _Row) -> PrimitiveScore | None:
@@ -223,7 +227,7 @@ def _primitive(row: _Row) -> PrimitiveScore | None:
     times = scores.parse(row[1])
     if index is None or synchrony is None or not isinstance(times, list) or len(times) != 9:
         return None
-    values = [number(time) for time in times]
+    values = [number(value) for value in times]
     beats = np.array([np.nan if value is None else value for value in values])
     if not np.all(np.isfinite(beats)) or np.abs(beats).max() >= LONGEST or np.any(np.diff(beats) <= 0):
         return None
@@ -232,10 +236,10 @@ def _primitive(row: _Row) -> PrimitiveScore | None:
 
 
 def _notice(row: _Row) -> tuple[float, Notice] | None:
-    time, level = number(row[0]), _LEVELS.get(str(row[4]))
-    if time is None or level is None:
+    seconds, level = number(row[0]), _LEVELS.get(str(row[4]))
+    if seconds is None or level is None:
         return None
-    return time, Notice(text(row[1], 80), text(row[2], 500), text(row[3], 500), level)
+    return seconds, Notice(text(row[1], 80), text(row[2], 500), text(row[3], 500), level)
 
 
 def _picture(value: object) -> tuple[int, int] | None:

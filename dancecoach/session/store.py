@@ -117,7 +117,8 @@ def _info(folder: Path) -> SessionInfo:
 def _length(folder: Path) -> float:
     """Return how long a session that was cut off is, from its files."""
     ends = [0.0]
-    poses, sound, pictures = _open_parts(folder)
+    poses = read_poses(member(folder, names.POSES))
+    sound, pictures = _open_media(folder, [])
     if len(poses.track):
         ends.append(float(poses.track.times[-1]))
     if sound is not None:
@@ -127,14 +128,23 @@ def _length(folder: Path) -> float:
     return min(max(ends), names.LONGEST)
 
 
-def _open_parts(folder: Path) -> tuple[RecordedPoses, Sound | None, Floats]:
-    poses = read_poses(member(folder, names.POSES))
-    sound = read_sound(member(folder, names.SOUND), member(folder, names.SOUND_TIMES))
-    times_path = member(folder, names.VIDEO_TIMES)
-    if times_path is None or member(folder, names.VIDEO) is None:
-        return poses, sound, np.empty(0)
-    times = read_records(times_path, TIMES_MAGIC, TIMES_RECORD)["time"].astype(np.float64)
-    return poses, sound, times[increasing(times)]
+def _open_media(folder: Path, warnings: list[Notice]) -> tuple[Sound | None, Floats]:
+    """Return the sound and the times of the pictures; what is damaged or unsafe is left out and told."""
+    sound, pictures = None, np.empty(0)
+    try:
+        sound = read_sound(member(folder, names.SOUND), member(folder, names.SOUND_TIMES))
+    except FileFormatError as error:
+        log.warning("%s", error, exc_info=error)
+        warnings.append(Notice("sound_damaged", error.problem, "The session is shown without sound."))
+    try:
+        times_path = member(folder, names.VIDEO_TIMES)
+        if member(folder, names.VIDEO) is not None and times_path is not None:
+            times = read_records(times_path, TIMES_MAGIC, TIMES_RECORD)["time"].astype(np.float64)
+            pictures = times[increasing(times)]
+    except FileFormatError as error:
+        log.warning("%s", error, exc_info=error)
+        warnings.append(Notice("video_damaged", error.problem, "The session is shown without its video."))
+    return sound, pictures
 
 
 def open_session(folder: Path) -> Session:
@@ -145,12 +155,14 @@ def open_session(folder: Path) -> Session:
     Raises
     ------
     FileFormatError
-        When the folder is no session, or its files are damaged or unsafe.
+        When the folder is no session, or its poses are damaged. Damaged or unsafe sound, video and scores are left
+        out, and `warnings` says so.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    poses, sound, pictures = _open_parts(folder)
+    poses = read_poses(member(folder, names.POSES))
     warnings: list[Notice] = []
+    sound, pictures = _open_media(folder, warnings)
     try:
         contents = read_index(folder)
     except FileFormatError as error:
