@@ -14,6 +14,7 @@ from dancecoach.types import JOINT_COUNT, JOINT_INDEX, JOINT_NAMES, JOINT_PARENT
 
 _LARGEST = 512 * 1024 * 1024  # bytes of text
 _MOST_JOINTS = 400
+_FARTHEST = 1e7  # units of the file
 _AXES = {"x": 0, "y": 1, "z": 2}
 _CHOOSE = "Choose a BVH file of a whole body."
 
@@ -89,6 +90,8 @@ def read_bvh(path: Path, fps: float | None = None) -> PoseTrack:
         )
     positions = _forward(nodes, values)
     room = _to_skeleton(nodes, positions, path.name)
+    if not np.all(np.abs(room) < _FARTHEST):
+        raise FileFormatError(f"The positions in {path.name} are beyond all bounds.", _CHOOSE)
     room *= _metres_per_unit(room)
     feet = room[:, [JOINT_INDEX[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot")], 1]
     room[:, :, 1] -= np.percentile(feet.min(axis=1), 5)
@@ -240,8 +243,8 @@ def _to_skeleton(nodes: list[_Node], positions: Floats, name: str) -> Floats:
     if np.isnan(joints[0, 0, 0]):
         joints[:, 0] = positions[:, root]
     hips = [JOINT_INDEX["left_hip"], JOINT_INDEX["right_hip"]]
-    if not np.isnan(joints[0, hips]).any():
-        joints[:, 0] = joints[:, hips].mean(axis=1)  # the same pelvis in every skeleton
+    if not np.isnan(joints[0, hips]).any() and "pelvis" not in index_of:
+        joints[:, 0] = joints[:, hips].mean(axis=1)  # roots of other names lie anywhere near the hips
     for joint_name, start, stop, share in _FILLED:
         joint = JOINT_INDEX[joint_name]
         if np.isnan(joints[0, joint, 0]):
