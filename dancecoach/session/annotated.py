@@ -129,7 +129,7 @@ class _Overlay:
         if joints is not None:
             draw_figure(image, *joints)
         height, width = image.shape[:2]
-        scale = height / 480
+        scale = min(height / 480, width / 640)
         shade = image[round(height * 0.84) :]
         shade[:] = shade // 3
         base = round(height * 0.95)
@@ -140,8 +140,14 @@ class _Overlay:
         score = self._finder.latest(time)
         if score is not None:
             synchrony = score.synchrony
-            _write(image, _msr_text(synchrony), (round(0.24 * width), base), scale * 1.1, _colour(synchrony.msr))
-            _write(image, _offset_text(synchrony), (round(0.58 * width), base), scale * 1.1, _TEXT)
+            columns = (
+                (0.24, 0.30, _msr_text(synchrony), _colour(synchrony.msr)),
+                (0.60, 0.38, _offset_text(synchrony), _TEXT),
+            )
+            for left, room, text, colour in columns:
+                (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 2)
+                size = min(1.1 * scale, room * width / max(wide, 1))
+                _write(image, text, (round(left * width), base), size, colour)
 
     def _joints(self, time: float) -> tuple[Floats, Floats] | None:
         """Return the joints in the picture (22, 2) and visibility (22,) between the poses around `time`."""

@@ -11,7 +11,8 @@ import numpy as np
 
 from dancecoach.clock import Clock
 from dancecoach.errors import FileFormatError, SourceError
-from dancecoach.session.drawing import draw_figure, stage, stage_size
+from dancecoach.session.drawing import stage_size
+from dancecoach.session.figure import draw_person
 from dancecoach.session.format import is_session
 from dancecoach.session.sound import Samples, Sound
 from dancecoach.session.store import Session, open_session
@@ -121,7 +122,7 @@ class _Replay(FileSource):
 
 
 class ReplayVideo(_Replay):
-    """The pictures of a session; of one without video, a drawn figure that moves as the dancer did.
+    """The pictures of a session; of one without video, a drawn person who moves as the dancer did.
 
     Parameters
     ----------
@@ -199,11 +200,10 @@ class ReplayVideo(_Replay):
                 self._index = newest
         seconds = float(times[self._index])
         width, height = stage_size(session.picture)
-        image = stage(width, height)
         poses = session.poses
         nearest = int(np.argmin(np.abs(poses.track.times - seconds))) if len(poses.track) else -1
-        if nearest >= 0 and abs(poses.track.times[nearest] - seconds) <= _GAP:
-            draw_figure(image, poses.image_joints[nearest], poses.track.visibility[nearest])
+        seen = nearest >= 0 and abs(poses.track.times[nearest] - seconds) <= _GAP
+        image = draw_person(width, height, poses.image_joints[nearest] if seen else None)
         image.flags.writeable = False
         time = self._due(seconds)
         frame = VideoFrame(time, self._index, image, time)
