@@ -145,7 +145,10 @@ def _parse_hierarchy(text: str, name: str) -> list[_Node]:
             elif word == "CHANNELS":
                 count = int(words[position + 1])
                 channels = tuple(each.lower() for each in words[position + 2 : position + 2 + count])
-                if count > 6 or any(not re.fullmatch(r"[xyz](rotation|position)", each) for each in channels):
+                # A second list would shift the columns of all that follow.
+                if nodes[stack[-1]].channels or not 0 <= count == len(channels) <= 6:
+                    raise ValueError(channels)
+                if any(not re.fullmatch(r"[xyz](rotation|position)", each) for each in channels):
                     raise ValueError(channels)
                 nodes[stack[-1]].channels, nodes[stack[-1]].first = channels, channel_count
                 channel_count += count

@@ -102,6 +102,8 @@ def test_a_truncated_motion_keeps_its_whole_frames(tmp_path: Path, text: str) ->
         SMALL + "}\nMOTION\nFrames: 2\nFrame Time: --\n" + "0 " * 12,
         SMALL + "}\nMOTION\nFrames: 2\nFrame Time: 0.03\n" + "x " * 12,
         SMALL.replace("CHANNELS 6", "CHANNELS 999999999") + "}\nMOTION\nFrames: 2\nFrame Time: 0.03\n0 0",
+        SMALL.replace("CHANNELS 6", "CHANNELS -1") + "}\nMOTION\nFrames: 2\nFrame Time: 0.03\n0 0",
+        SMALL + "CHANNELS 1 Xposition }\nMOTION\nFrames: 2\nFrame Time: 0.03\n" + "0 " * 14,
         SMALL.replace("OFFSET 0 0 0", "OFFSET 0 0") + "}\nMOTION\nFrames: 2\nFrame Time: 0.03\n" + "0 " * 12,
         SMALL.replace("OFFSET 0 0 0", "OFFSET nan 0 0") + "}\nMOTION\nFrames: 2\nFrame Time: 0.03\n" + "0 " * 12,
         "HIERARCHY\n" + "JOINT a { " * 2000 + "MOTION",
