@@ -219,7 +219,7 @@ class Engine:
         """Play the demo's music in a loop, with its dancer as the camera; blocks while the music is analysed."""
         music = ASSETS / "demo" / "audio.wav"
         self.set_count_in(False)
-        self.load_music(str(music))
+        self.listener.load_music(music, "Demo")
         if not self.listener.wait_loaded(60.0):
             return
         state = self.listener.music_state()
@@ -230,7 +230,7 @@ class Engine:
         self.play()
 
     def _start_line(self) -> float:
-        """Return when files start: shortly after the first of them was opened, the same for those opened soon after."""
+        """Return when files start: shortly after the first was opened, the same for those opened soon after."""
         now = self.clock.now()
         with self._lock:
             if self._line is None or now > self._line + _START_TOGETHER:
@@ -340,7 +340,7 @@ class Engine:
                 recorder.audio(block)
             recorder.beats(beats)
         calibration = self._calibration
-        if calibration is not None and block is not None:
+        if calibration is not None and block is not None and self.listener.hears:
             calibration.heard_block(block)
 
     def _measure(self) -> None:
@@ -384,6 +384,9 @@ class Engine:
             self._problems[about] = notice
         if known != notice:
             log.info("notice: %s %s", notice.text, notice.remedy)
+            recorder = self._recorder
+            if recorder is not None:
+                recorder.notice(notice)
 
     def _worker_failed(self, name: str, error: Exception | None) -> None:
         notice = None

@@ -152,7 +152,7 @@ def test_the_sound_device_goes_and_comes_back(click_track: Path, engine: Callabl
 
 
 def test_without_camera_and_sound_it_says_so_and_stops(engine: Callable[[Settings], Engine]) -> None:
-    coach = engine(Settings(camera="no such camera", audio="no such microphone"))
+    coach = engine(Settings(camera="/no/such/video.mp4", audio="no such microphone"))
     seen = wait(coach, lambda s: {"no_camera", "no_microphone"} <= codes(s))
     assert seen.frame is None
     assert all(notice.remedy for notice in seen.notices if notice.code in ("no_camera", "no_microphone"))

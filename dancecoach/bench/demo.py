@@ -1,4 +1,4 @@
-"""Makes the demo's session: our own tune, our own dancer, seen by the pose networks and measured as any other take."""
+"""Makes the demo's session: our own tune, our own dancer, seen by the pose networks and measured as any take."""
 
 from __future__ import annotations
 

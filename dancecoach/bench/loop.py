@@ -28,11 +28,11 @@ import numpy as np
 import psutil
 import soundfile
 
+from dancecoach.bench.display import virtual_display
 from dancecoach.bench.mjpeg_server import encode
 from dancecoach.bench.pulse import PulseDaemon, missing
 from dancecoach.clock import ManualClock
 from dancecoach.config import Settings
-from dancecoach.errors import DancecoachError
 from dancecoach.loop.demo import ASSETS
 from dancecoach.sources.base import EndOfStream
 from dancecoach.sources.media import read_audio
@@ -128,25 +128,12 @@ def _display() -> Iterator[None]:
     if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         yield
         return
-    program = shutil.which("Xvfb")
-    if program is None:
-        raise DancecoachError("There is no display here.", "Install Xvfb (Debian: apt install xvfb).")
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [program, "-displayfd", str(writer), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        number = pipe.readline().strip()
-    os.environ["DISPLAY"] = f":{number}"
-    try:
-        yield
-    finally:
-        del os.environ["DISPLAY"]
-        process.terminate()
-        process.wait()
+    with virtual_display() as name:
+        os.environ["DISPLAY"] = name
+        try:
+            yield
+        finally:
+            del os.environ["DISPLAY"]
 
 
 @contextlib.contextmanager

@@ -80,6 +80,8 @@ class Listener:
         self._output_delay = 0.0
         self._offset = 0.0
         self._recorded_until = -np.inf
+        self._played_until: float | None = None
+        self._played_index = 0
         self._troubled = False
         self.grid: BeatGrid | None = None
         self.name = ""
@@ -97,17 +99,18 @@ class Listener:
         """Set the loudspeaker's delay and the offset by hand, seconds; both move the music's beats later."""
         self._output_delay, self._offset = output, offset
 
-    def load_music(self, path: Path) -> None:
-        """Decode and analyse `path` in the background, then get ready to play it."""
+    def load_music(self, path: Path, title: str = "") -> None:
+        """Decode and analyse `path` in the background, then get ready to play it; `title` is by default its name."""
         self._load_number += 1
         number = self._load_number
-        self._notify("music", Notice("analysing", f"Analysing {path.stem}", level="info"))
+        self._notify("music", Notice("analysing", f"Analysing {title or path.stem}", level="info"))
 
         def load() -> None:
             music = Music(path, self._clock)
             try:
                 music.set_count_in(self._count_in)
                 music.open()
+                music.player.title = title or path.stem
                 music.player.set_speed(self._speed)
             except DancecoachError as error:
                 music.close()
@@ -220,6 +223,11 @@ class Listener:
         return self._source is not None or self._music is not None
 
     @property
+    def hears(self) -> bool:
+        """Whether there is an input."""
+        return self._source is not None
+
+    @property
     def troubled(self) -> bool:
         """Whether a notice already says why nothing is heard."""
         return self._troubled and self._music is None
@@ -262,8 +270,9 @@ class Listener:
         played = self._music_grid()
         if played is not None:
             self.grid = played
-            self._deliver(block, self._sounded(played))
+            self._deliver(block or self._played_sound(), self._sounded(played))
             return
+        self._played_until = None
         self.grid = self._tracker.grid() if self._source is not None or self._ended else None
         self._deliver(block, announced)
 
@@ -350,6 +359,16 @@ class Listener:
             music.notice = Notice("output_lost", music.player.lost.problem, music.player.lost.remedy, "error")
             self._notify("music", music.notice)
         return music.grid(self._output_delay + self._offset)
+
+    def _played_sound(self) -> AudioBlock | None:
+        """Return the music since the last call, where there is no microphone to record it with."""
+        now, music = self._clock.now() - self._output_delay, self._music
+        since, self._played_until = self._played_until, now
+        if self._source is not None or music is None or since is None or not 0.001 < now - since < 1.0:
+            return None
+        block = music.sound_between(since, now, self._played_index)
+        self._played_index += len(block.samples)
+        return block
 
     def _sounded(self, grid: BeatGrid) -> list[Beat]:
         """Return the beats of the music that have sounded since the last call, for the recording."""

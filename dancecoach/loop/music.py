@@ -14,13 +14,14 @@ from dancecoach.errors import DancecoachError, SourceError
 from dancecoach.perception.beat_analysis import analyse_beats, read_beats
 from dancecoach.sources.media import read_audio
 from dancecoach.sources.player import MusicPlayer
-from dancecoach.types import BeatGrid, MusicState, Notice
+from dancecoach.types import AudioBlock, BeatGrid, MusicState, Notice
 
 log = logging.getLogger(__name__)
 
 _AHEAD = 12.0  # s of beats foretold
 _MEMORY = 512  # beats
 _COUNT_IN = 8  # clicks
+RECORDED_RATE = 22_050  # Hz
 
 
 class Music:
@@ -121,6 +122,20 @@ class Music:
         if self._beats is not None:
             self._beats = _scaled(self._beats, factor)
             self.forget()
+
+    def sound_between(self, since: float, until: float, index: int) -> AudioBlock:
+        """Return what was in the air between two clock times, for a recording without a microphone.
+
+        Mono at 22,050 Hz; silence where the music stood still or jumped. `index` is that of the block's first sample.
+        """
+        count = max(1, round((until - since) * RECORDED_RATE))
+        samples = np.zeros(count)
+        start, stop = self.player.position_at(since), self.player.position_at(until)
+        if start is not None and stop is not None and 0 < stop - start < 2 * (until - since):
+            piece, _ = self.player.sound(start, stop)
+            if len(piece) > 1:
+                samples = np.interp(np.linspace(0, len(piece) - 1, count), np.arange(len(piece)), piece)
+        return AudioBlock(since, index, samples[:, None].astype(np.float32), RECORDED_RATE)
 
     def grid(self, delay: float) -> BeatGrid | None:
         """Return the beats on the clock, past and foretold; None while the music stands still.

@@ -62,6 +62,9 @@ class _Invoker(QObject):
 _invoker: _Invoker | None = None
 
 
+_LIST_WAIT = 3.0  # s for the main thread to list the cameras
+
+
 def on_main_thread(call: Callable[[], None], wait: float) -> bool:
     """Run `call` on Qt's main thread; returns False when it was not done after `wait` seconds.
 
@@ -102,13 +105,19 @@ def on_main_thread(call: Callable[[], None], wait: float) -> bool:
 
 def list_cameras() -> tuple[CameraInfo, ...]:
     """Return the connected cameras; empty without any, and without a Qt application."""
-    if QCoreApplication.instance() is None:
-        return ()
-    default = QMediaDevices.defaultVideoInput()
-    return tuple(
-        CameraInfo(bytes(device.id().data()).decode(errors="replace"), device.description(), device == default)
-        for device in QMediaDevices.videoInputs()
-    )
+    found: list[CameraInfo] = []
+
+    def ask() -> None:
+        default = QMediaDevices.defaultVideoInput()
+        found.extend(
+            CameraInfo(bytes(device.id().data()).decode(errors="replace"), device.description(), device == default)
+            for device in QMediaDevices.videoInputs()
+        )
+
+    # The list watches for new devices in the thread that asked first: that must not be a worker that ends.
+    if QCoreApplication.instance() is not None:
+        on_main_thread(ask, _LIST_WAIT)
+    return tuple(found)
 
 
 def choose_format(formats: Sequence[QCameraFormat], width: int, height: int, rate: float) -> QCameraFormat | None:

@@ -288,6 +288,15 @@ class MusicPlayer:
             piece = core.music[max(0, middle - half) : middle + half]
             return float(np.sqrt(np.mean(piece**2)) * core.volume) if len(piece) else 0.0
 
+    def sound(self, start: float, stop: float) -> tuple[Floats, int]:
+        """Return the music between two of its seconds, mono (N,), and its sample rate, Hz; empty when not open."""
+        core = self._core
+        if core is None:
+            return np.empty(0), SILENT_RATE
+        rate = core.sample_rate
+        piece = core.music[max(0, round(start * rate)) : max(0, round(stop * rate))]
+        return np.asarray(piece.mean(axis=1) * core.volume, dtype=np.float64), rate
+
     def _load(self, rate: int) -> PlayerCore:
         samples, _ = read_audio(self.path, rate, mono=False, limit_seconds=LONGEST_MUSIC)
         if len(samples) == 0:

@@ -85,6 +85,11 @@ class AudioDevice:
     channels: int = 2
     sample_rate: int = 48000
 
+    @property
+    def id(self) -> str:
+        """What the engine takes to use this device: its name, which survives being plugged in again."""
+        return self.name
+
 
 _guard = threading.RLock()  # PortAudio itself, and the environment while a stream connects
 _open_streams = 0

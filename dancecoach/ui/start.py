@@ -115,7 +115,7 @@ def _services(settings: Settings, folder: Path | None, session: Path | None) -> 
         from dancecoach.session.store import list_sessions, open_session
         from dancecoach.ui.review_model import ReviewStore
 
-        return ReviewStore(list_sessions, open_session, export)
+        return ReviewStore(list_sessions, open_session, export)  # type: ignore[arg-type]
 
     sessions = folder or (Path(settings.sessions) if settings.sessions else config.sessions_folder())
     return Services(

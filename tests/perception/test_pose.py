@@ -125,7 +125,7 @@ def test_a_swap_of_sides_is_undone_and_a_turn_is_not() -> None:
 
 
 def two_dancers(seconds: float) -> tuple[list[np.ndarray], np.ndarray]:
-    """Two who walk through each other, in clothes of different colours; returns pictures and the first one's x 0…1."""
+    """Two who walk through each other, in clothes of different colours; returns pictures and the first one's x."""
     times = np.arange(0, seconds, 1 / 30)
     red, blue = Painter(distance=4.0), Painter(distance=4.0, look=Look(top=(40, 90, 190), trousers=(90, 90, 90)))
     room = red.paint(np.full((22, 3), [9.0, 0.9, 0.0]))

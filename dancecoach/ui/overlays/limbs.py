@@ -91,7 +91,8 @@ class LimbOverlay:
         unit = theme.px(1.0)
         number = signed_ms(synchrony.offset_ms).removesuffix(" ms")
         room = rect.width() * 0.5
-        font = theme.fitted(number, room - 4.5 * unit, 6.4, True)
+        # Digits are about three quarters of their line high: a line may be a little higher than its room.
+        font = theme.fitted(number, room - 4.5 * unit, min(6.4, 1.05 * rect.height() / unit), True)
         wide = text_width(number, font.pixelSize(), True)
         left = QRectF(rect.left(), rect.top(), wide, rect.height())
         write(painter, left, number, theme, font.pixelSize() / unit, "text", True, LEFT)
