@@ -8,14 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dancecoach.assessment.take import measure_recording, track_of
 from dancecoach.clock import ManualClock
 from dancecoach.errors import FileFormatError
 from dancecoach.perception.beat_analysis import analyse_beats, read_beats
 from dancecoach.perception.beats import StreamingBeatTracker
-from dancecoach.perception.pose import PoseEstimator
 from dancecoach.sources.base import EndOfStream
-from dancecoach.sources.catalogue import open_video_spec
 from dancecoach.sources.files import AudioFile
 from dancecoach.sources.media import has_audio, read_audio
 from dancecoach.types import AudioBlock, Beat, BeatGrid, Pose, PoseTrack, PrimitiveScore, Synchrony
@@ -44,6 +41,8 @@ class Analysis:
     @property
     def track(self) -> PoseTrack:
         """The poses as a track."""
+        from dancecoach.assessment.take import track_of
+
         return track_of(self.poses)
 
 
@@ -70,6 +69,11 @@ def analyse_video(
     DancecoachError
         When a file cannot be read.
     """
+    # The pose networks take a second to import; who only wants beats does not wait for them.
+    from dancecoach.assessment.take import measure_recording, track_of
+    from dancecoach.perception.pose import PoseEstimator
+    from dancecoach.sources.catalogue import open_video_spec
+
     grid = _beats_for(video, music)
     source = open_video_spec(str(video), ManualClock(), paced=False)
     source.open()
@@ -123,6 +127,8 @@ def find_beats(path: Path) -> BeatGrid | None:
 
 def measure_motion(track: PoseTrack, music: Path) -> tuple[BeatGrid | None, Synchrony, tuple[PrimitiveScore, ...]]:
     """Return beats, synchrony and eight-counts of a motion that starts together with `music`."""
+    from dancecoach.assessment.take import measure_recording
+
     grid = find_beats(music)
     total, primitives = measure_recording(track, grid)
     return grid, total, primitives
