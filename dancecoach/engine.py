@@ -151,6 +151,7 @@ class Engine:
     def use_camera(self, spec: str) -> None:
         """Switch the camera: "" default, a name, an address, a file, a session folder or "none"."""
         self._settings = dataclasses.replace(self._settings, camera=spec)
+        self._notify("demo", None)
         self.capture.use(spec)
         self._apply_latency()
 
@@ -228,6 +229,11 @@ class Engine:
         self.set_loop(0.0, state.duration)
         self.capture.use_source(FollowingVideo(ASSETS / "demo" / "video.mp4", self.clock, self.listener.position_at))
         self.play()
+
+    @property
+    def in_demo(self) -> bool:
+        """Whether the demo's dancer is what is watched."""
+        return isinstance(self.capture.source, FollowingVideo)
 
     def _start_line(self) -> float:
         """Return when files start: shortly after the first was opened, the same for those opened soon after."""

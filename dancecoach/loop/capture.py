@@ -95,6 +95,11 @@ class Capture:
             self._changed.set()
 
     @property
+    def source(self) -> VideoSource | None:
+        """The source that is open."""
+        return self._source
+
+    @property
     def watching(self) -> bool:
         """Whether pictures are coming."""
         return self._source is not None and self._last_arrival is not None

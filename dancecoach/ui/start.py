@@ -17,6 +17,7 @@ from dancecoach.types import Notice
 
 if TYPE_CHECKING:
     from dancecoach.engine import Engine
+    from dancecoach.sources.camera import DeviceWatcher
     from dancecoach.ui.services import Services
 
 log = logging.getLogger(__name__)
@@ -48,18 +49,25 @@ def start(options: argparse.Namespace, session: Path | None = None) -> int:
         view=options.view,
         size=options.size,
     )
-    return run(
-        lambda: _engine(asked, options, trouble),
-        asked,
-        _services(asked, options.record if options.view == "review" else None, session),
-        run_options,
-    )
+    watchers: list[DeviceWatcher] = []
+    try:
+        return run(
+            lambda: _engine(asked, options, trouble, watchers),
+            asked,
+            _services(asked, options.record if options.view == "review" else None, session),
+            run_options,
+        )
+    finally:
+        for watcher in watchers:
+            watcher.stop()
 
 
-def _engine(settings: Settings, options: argparse.Namespace, trouble: SettingsError | None) -> Engine:
+def _engine(
+    settings: Settings, options: argparse.Namespace, trouble: SettingsError | None, watchers: list[DeviceWatcher]
+) -> Engine:
     """Build the engine (in a worker thread) and give it its first commands."""
     from dancecoach.engine import Engine
-    from dancecoach.sources.camera import list_cameras
+    from dancecoach.sources.camera import DeviceWatcher, list_cameras
 
     if options.view == "review":
         return Engine(dataclasses.replace(settings, camera="none", audio="none"))
@@ -70,8 +78,15 @@ def _engine(settings: Settings, options: argparse.Namespace, trouble: SettingsEr
         engine.tell(Notice("settings_unreadable", trouble.problem, trouble.remedy))
     if missing:
         engine.tell(
-            Notice("demo", "No camera is connected: this is the demo", "Press S to choose a network camera.", "info")
+            Notice(
+                "demo",
+                "No camera is connected: this is the demo",
+                "Connect one, or press S to choose a network camera.",
+                "info",
+            )
         )
+        watchers.append(DeviceWatcher(on_cameras=lambda: _leave_demo(engine, settings)))
+        watchers[-1].start()
     if demo or missing:
         threading.Thread(target=_show_demo, args=(engine,), name="dancecoach demo", daemon=True).start()
     elif options.music:
@@ -80,6 +95,14 @@ def _engine(settings: Settings, options: argparse.Namespace, trouble: SettingsEr
     if options.record is not None:
         engine.start_recording(options.record)
     return engine
+
+
+def _leave_demo(engine: Engine, settings: Settings) -> None:
+    """Go over to the camera that was just plugged in, unless the person has chosen something else meanwhile."""
+    if engine.in_demo:
+        engine.unload_music()
+        engine.use_audio(settings.audio)
+        engine.use_camera("")
 
 
 def _play_when_loaded(engine: Engine) -> None:
