@@ -34,7 +34,7 @@ _SMOOTH, _SMOOTH_MONOCULAR = 0.018, 0.030  # s, standard deviation of the Gaussi
 _DEPTH_MONOCULAR = 0.25  # weight of the axis that one camera cannot see well
 _MIN_SEPARATION = 0.14  # s; half beats at 200 BPM are 0.15 s apart
 _PROMINENCE = 0.25  # of the 90th percentile of speed
-_STILL, _STILL_MONOCULAR = 0.05, 0.12  # m/s; a part that never moves faster is still, the rest is noise
+_STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is still, the rest is noise
 _VISIBLE = 0.5
 _HOLD = 0.17  # s below a tenth of the peak, less twice the smoothing, after which a minimum is a hold
 
