@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import logging.handlers
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,12 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     _log_to_file(verbose=options.verbose)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except DancecoachError as error:
         logging.getLogger("dancecoach").info("%s", error, exc_info=error)
         print(str(error), file=sys.stderr)
         return 1
     except BrokenPipeError:
+        # The reader has gone; without this, the interpreter complains when it flushes on leaving.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
@@ -42,6 +48,7 @@ def _log_to_file(verbose: bool) -> None:
 
     root = logging.getLogger()
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)  # numpy's words on hostile numbers belong in the log
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         handler: logging.Handler = logging.handlers.RotatingFileHandler(
@@ -134,18 +141,45 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _write_json(document: dict[str, Any], out: str | None) -> None:
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    # Plain ASCII: a terminal or pipe of another encoding, or a file name that is not Unicode, breaks nothing.
+    text = json.dumps(document, allow_nan=False)
     if out is None or out == "-":
         print(text)
         return
     try:
         Path(out).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise DancecoachError(f"{out} cannot be written ({error.strerror}).", "Choose another place.") from error
+        raise _unwritable(out, error.strerror) from error
+
+
+def _unwritable(out: str | Path, why: str | None) -> DancecoachError:
+    name = str(out) or "A file without a name"
+    return DancecoachError(f"{name} cannot be written ({why}).", "Choose another place.")
+
+
+def _require_writable(out: str | Path | None) -> None:
+    """Refuse a place that cannot be written before long work, not after it."""
+    if out is None or str(out) == "-":
+        return
+    path = Path(out)
+    try:
+        if not str(out) or path.is_dir():
+            raise _unwritable(out, os.strerror(errno.EISDIR))
+        if not path.parent.is_dir():
+            raise _unwritable(out, os.strerror(errno.ENOENT))
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise _unwritable(out, os.strerror(errno.EACCES))
+    except (OSError, ValueError) as error:
+        raise _unwritable(out, getattr(error, "strerror", None) or "no such name can be") from error
 
 
 def _require(path: Path) -> None:
-    if not path.exists():
+    try:
+        found = path.exists()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        name = str(path) if len(str(path)) <= 80 else f"{str(path)[:77]}..."
+        raise DancecoachError(f"{name} cannot be opened ({error.strerror}).", "Check the name.") from error
+    if not found:
         raise DancecoachError(f"There is no {path}.", "Check the name.")
 
 
@@ -163,11 +197,18 @@ def _analyze(options: argparse.Namespace) -> int:
     for path in (options.video, options.music):
         if path is not None:
             _require(path)
+    if options.person is not None and options.person < 1:
+        raise DancecoachError(f"There is no person {options.person}.", "Give --person a number from 1.")
+    _require_writable(options.json)
+    _require_writable(options.bvh)
     shown = _Progress(f"Analysing {options.video.name}")
     found = analyse_video(options.video, options.music, options.person, shown.show)
     shown.done()
     if options.bvh is not None:
-        write_bvh(options.bvh, found.track)
+        try:
+            write_bvh(options.bvh, found.track)
+        except OSError as error:
+            raise _unwritable(options.bvh, error.strerror) from error
     music = str(options.music) if options.music is not None else None
     _write_json(report.analysis(found, str(options.video), music), options.json)
     return 0
@@ -245,6 +286,7 @@ def _replay_session(folder: Path, out: str, schema: str) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from dancecoach.bench.loop import run
 
+    _require_writable(options.json)
     figures = run(options.seconds, options.video, options.music)
     if options.json is not None:
         _write_json(figures, options.json)

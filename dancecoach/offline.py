@@ -118,7 +118,7 @@ def _beats_for(video: Path, music: Path | None) -> BeatGrid | None:
 
 def find_beats(path: Path) -> BeatGrid | None:
     """Return the beats of a `.beats` file or, analysed, of any file with sound; None where no beat was found."""
-    if path.suffix == ".beats":
+    if path.suffix.lower() == ".beats":
         return read_beats(path)
     samples, rate = read_audio(path, _ANALYSIS_RATE, mono=True)
     mono = samples[:, 0] if samples.ndim == 2 else samples
