@@ -106,7 +106,7 @@ class Engine:
         """Finish the recording, stop and join every worker."""
         self.stop_recording()
         if self._calibration is not None:
-            self._calibration.cancel()
+            self._calibration.close()
         for worker in self._workers:
             worker.ask_to_stop()
         self.capture.interrupt()
@@ -304,7 +304,7 @@ class Engine:
     def calibration(self) -> Calibration:
         """Return the latency calibration of the devices in use."""
         if self._calibration is None:
-            self._calibration = Calibration(self.clock, self._latency, self.set_latency)
+            self._calibration = Calibration(self.clock, self._latency, self.set_latency, self.pause)
         return self._calibration
 
     @property

@@ -79,7 +79,9 @@ install_python() {
     [ "$1" = test ] && extra="[test]"
     stamp="$venv/dancecoach-installed$extra"
     wanted=$(cat "$root/pyproject.toml" "$root/packaging/constraints.txt" | cksum; echo "$root")
-    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return 0
+    for installed in "$stamp" "$venv/dancecoach-installed[test]"; do
+        [ -f "$installed" ] && [ "$(cat "$installed")" = "$wanted" ] && return 0
+    done
     python=$(find_python)
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || fail "The virtual environment $venv cannot be made."
     say "Installing Python packages into $venv (a few minutes the first time)"

@@ -31,6 +31,13 @@ Phase = Literal["idle", "waiting", "measuring", "done", "failed"]
 _EVENTS = 10  # clicks and flashes
 _CLAPS = 8
 _FIRST, _EVERY, _FLASH = 1.0, 1.0, 0.18  # s
+# Flashes a whole second apart would all fall on the same place between two pictures.
+_STAGGER = 0.1 * (0.618034 * np.arange(_EVENTS) % 1.0)  # s
+_LISTEN_ON = 1.2  # s after the last click
+_PLAYER_EVERY = 0.25  # s between two looks at when the clicks are played; the first tell it roughly only
+_ENOUGH = 0.5  # of the clicks, or flashes, that must agree
+_CLAP_DELAYS = (-0.1, 0.45)  # s; the next clap comes later
+_STOPPING = 0.2  # s that a cancelled measurement is waited for
 _CLAP_LIMIT = 30.0  # s
 _RATE = 48_000
 # A flash alone cannot tell the display from the camera: without claps the display is taken for a usual one.
@@ -60,12 +67,25 @@ class Calibration:
     clock : Clock
     current, keep : callable
         Give and set the latency of the devices in use.
+    hush : callable
+        Pauses the music, which would drown the clicks and claps.
+    make_player : callable
+        Makes the player of the clicks.
     """
 
-    def __init__(self, clock: Clock, current: Callable[[], Latency], keep: Callable[[Latency], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        current: Callable[[], Latency],
+        keep: Callable[[Latency], None],
+        hush: Callable[[], None] = lambda: None,
+        make_player: Callable[[Path, Clock], MusicPlayer] = MusicPlayer,
+    ) -> None:
         self._clock = clock
         self._current = current
         self._keep = keep
+        self._hush = hush
+        self._make_player = make_player
         self._state = State()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -83,12 +103,14 @@ class Calibration:
     def start(self, method: Method) -> None:
         """Begin measuring, from the start."""
         self.cancel()
-        self._stop.clear()
+        self._hush()
+        before, self._stop = self._thread, threading.Event()
         with self._lock:
             self._clear()
-        self._state = State("waiting", message="Getting ready")
-        target = self._flash if method == "flash" else self._clap
-        self._thread = threading.Thread(target=target, name="dancecoach calibration", daemon=True)
+            self._state = State("waiting", message="Getting ready")
+        self._thread = threading.Thread(
+            target=self._run, args=(method, self._stop, before), name="dancecoach calibration", daemon=True
+        )
         self._thread.start()
 
     def state(self) -> State:
@@ -98,15 +120,27 @@ class Calibration:
     def flash_painted(self, time: float) -> None:
         """Take the moment at which the window turned white, clock seconds."""
         with self._lock:
-            self._painted.append(time)
+            if self._state.phase == "measuring":
+                self._painted.append(time)
 
     def cancel(self) -> None:
-        """Stop and keep the old delays."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(5.0)
-            self._thread = None
-        self._state = State()
+        """Stop and keep the old delays; a sound card that is slow to close is not waited for."""
+        with self._lock:
+            self._stop.set()
+            self._state = State()
+        self._join(_STOPPING)
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.cancel()
+        self._join(10.0)
+
+    def _join(self, timeout: float) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+            if not thread.is_alive():
+                self._thread = None
 
     def accept(self) -> None:
         """Use and remember the measured delays."""
@@ -135,59 +169,81 @@ class Calibration:
         """Keep the sound of the microphone."""
         if self._state.phase == "measuring":
             with self._lock:
+                last = self._blocks[-1] if self._blocks else block
+                if block.sample_rate != last.sample_rate or block.index < last.index:
+                    self._blocks.clear()  # another microphone, or the same one opened again
                 self._blocks.append(block)
 
     # --- measuring ----------------------------------------------------------------------------------------------
 
-    def _flash(self) -> None:
+    def _set(self, stop: threading.Event, state: State) -> None:
+        with self._lock:
+            if not stop.is_set():
+                self._state = state
+
+    def _run(self, method: Method, stop: threading.Event, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()  # a cancelled measurement may still be closing the sound card
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "clicks.wav"
-                sent = _FIRST + _EVERY * np.arange(_EVENTS)
-                _write_clicks(path, sent)
-                player = MusicPlayer(path, self._clock)
-                try:
-                    player.open()
-                    self._run_flashes(player, sent)
-                finally:
-                    player.close()
+            if method == "flash":
+                self._flash(stop)
+            else:
+                self._clap(stop)
         except DancecoachError as error:
-            self._state = State("failed", message=str(error))
+            self._set(stop, State("failed", message=str(error)))
         except OSError as error:
             log.exception("calibration")
-            self._state = State(
-                "failed", message=f"The clicks cannot be made ({error.strerror}). Free some disk space."
-            )
+            text = f"The clicks cannot be made ({error.strerror}). Free some disk space."
+            self._set(stop, State("failed", message=text))
 
-    def _run_flashes(self, player: MusicPlayer, sent: Floats) -> None:
-        self._state = State("measuring", message="Point the camera at this screen, loudspeakers on")
+    def _flash(self, stop: threading.Event) -> None:
+        sent = _FIRST + _EVERY * np.arange(_EVENTS) + _STAGGER
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "clicks.wav"
+            _write_clicks(path, sent)
+            player = self._make_player(path, self._clock)
+            try:
+                player.open()
+                if not stop.is_set():
+                    self._run_flashes(player, sent, stop)
+            finally:
+                player.close()
+
+    def _run_flashes(self, player: MusicPlayer, sent: Floats, stop: threading.Event) -> None:
+        state = State("measuring", message="Point the camera at this screen, loudspeakers on")
+        self._set(stop, state)
         player.play()
         start = self._clock.now()
-        end = start + float(sent[-1]) + 1.2
+        end = start + float(sent[-1]) + _LISTEN_ON
         played: Floats = np.empty(0)
-        while self._clock.now() < end and not self._stop.wait(0.005):
-            now = self._clock.now()
-            if len(played) < _EVENTS:
-                played = player.times_of(sent, start - 1.0, now + 20.0)[0]
+        asked = -np.inf
+        while (now := self._clock.now()) < end and not stop.wait(0.004):
+            if now >= asked + _PLAYER_EVERY:
+                asked, played = now, player.times_of(sent, start - 1.0, now + 20.0)[0]
+                end = max(end, float(played[-1]) + _LISTEN_ON) if len(played) else end
+            if player.lost is not None:
+                raise player.lost
             flash = bool(np.any((now >= played) & (now < played + _FLASH)))
-            done = min((now - start) / (end - start), 1.0)
-            self._state = dataclasses.replace(self._state, progress=done, flash=flash, seen=len(self._painted))
-        if not self._stop.is_set():
-            self._state = self._flash_result(played)
+            progress = float(np.clip((now - start) / (end - start), 0.0, 1.0))
+            state = dataclasses.replace(state, progress=progress, flash=flash, seen=len(self._painted))
+            self._set(stop, state)
+        if not stop.is_set():
+            played = player.times_of(sent, start - 1.0, end)[0]
+            self._set(stop, self._flash_result(played))
 
     def _flash_result(self, played: Floats) -> State:
-        heard = self._onsets()
+        heard = measure.delays(played, self._onsets())
         with self._lock:
             painted = np.array(self._painted)
             pictures = np.array(self._pictures).reshape(-1, 2)
-        output = measure.summary(measure.delays(played, heard))
         rises = measure.brightness_rises(painted, pictures[:, 0], pictures[:, 1])
-        through = measure.summary(measure.delays(painted, rises, 0.0))
-        seen, count = len(rises), len(measure.delays(played, heard))
+        seen = measure.delays(painted, rises, 0.0)
+        output = measure.summary(heard) if len(heard) >= _ENOUGH * _EVENTS else None
+        through = measure.summary(seen) if len(seen) >= _ENOUGH * _EVENTS else None
         if output is None and through is None:
             text = "Neither the clicks were heard nor the flashes seen. Turn the sound up and face the screen."
-            return State("failed", 1.0, message=text, seen=seen, heard=count)
-        result = self._current()
+            return State("failed", 1.0, message=text, seen=len(seen), heard=len(heard))
+        result = dataclasses.replace(self._current(), calibrated=_today())
         words = []
         if output is not None:
             result = dataclasses.replace(result, audio_output=output[0], audio_output_sd=output[1])
@@ -197,39 +253,32 @@ class Calibration:
             result = _split(result, *through)
         else:
             words.append("The flashes were not seen: the picture delays are as before.")
-        result = dataclasses.replace(result, calibrated=datetime.now(UTC).date().isoformat())
-        return State("done", 1.0, message=" ".join(words) or "Measured.", seen=seen, heard=count, result=result)
+        text = " ".join(words) or "Measured."
+        return State("done", 1.0, message=text, seen=len(seen), heard=len(heard), result=result)
 
-    def _clap(self) -> None:
-        self._state = State("measuring", message="Clap eight times, hands wide apart in between")
+    def _clap(self, stop: threading.Event) -> None:
+        state = State("measuring", message="Clap eight times, hands wide apart in between")
+        self._set(stop, state)
         start = self._clock.now()
-        seen: Floats = np.empty(0)
-        heard: Floats = np.empty(0)
-        while self._clock.now() - start < _CLAP_LIMIT and not self._stop.wait(0.25):
+        found: Floats = np.empty(0)
+        while self._clock.now() - start < _CLAP_LIMIT and not stop.wait(0.25):
             heard = self._onsets()
             with self._lock:
                 hands = np.array(self._hands).reshape(-1, 2)
             seen = measure.clap_moments(hands[:, 0], hands[:, 1])
-            both = min(len(seen), len(heard))
-            self._state = dataclasses.replace(
-                self._state, progress=min(both / _CLAPS, 1.0), seen=len(seen), heard=len(heard)
-            )
-            if both >= _CLAPS:
+            found = measure.delays(heard, seen, *_CLAP_DELAYS)
+            progress = min(len(found) / _CLAPS, 1.0)
+            state = dataclasses.replace(state, progress=progress, seen=len(seen), heard=len(heard))
+            self._set(stop, state)
+            if len(found) >= _CLAPS:
                 break
-        if self._stop.is_set():
-            return
-        camera = measure.summary(measure.delays(heard, seen))
+        camera = measure.summary(found)
         if camera is None:
             text = "Too few claps were both heard and seen. Turn the music off and keep your hands in the picture."
-            self._state = State("failed", 1.0, message=text, seen=len(seen), heard=len(heard))
+            self._set(stop, dataclasses.replace(state, phase="failed", progress=1.0, message=text))
             return
-        result = dataclasses.replace(
-            self._current(),
-            camera=camera[0],
-            camera_sd=camera[1],
-            calibrated=datetime.now(UTC).date().isoformat(),
-        )
-        self._state = State("done", 1.0, message="Measured.", seen=len(seen), heard=len(heard), result=result)
+        result = dataclasses.replace(self._current(), camera=camera[0], camera_sd=camera[1], calibrated=_today())
+        self._set(stop, dataclasses.replace(state, phase="done", progress=1.0, message="Measured.", result=result))
 
     def _onsets(self) -> Floats:
         """Return when clicks or claps were heard, clock seconds."""
@@ -250,8 +299,8 @@ class Calibration:
 
 def _split(latency: Latency, through: float, spread: float) -> Latency:
     """Return `latency` with what a flash took, shared out between display and camera."""
-    if latency.camera_sd is not None and 0 < latency.camera < through:
-        display = through - latency.camera
+    if latency.camera_sd is not None and latency.camera < through + 2 * float(np.hypot(spread, latency.camera_sd)):
+        display = max(0.0, through - latency.camera)
         deviation = float(np.hypot(spread, latency.camera_sd))
         return dataclasses.replace(latency, display=display, display_sd=deviation)
     display = min(_USUAL_DISPLAY, through / 2)
@@ -259,6 +308,10 @@ def _split(latency: Latency, through: float, spread: float) -> Latency:
     return dataclasses.replace(
         latency, camera=through - display, camera_sd=deviation, display=display, display_sd=_USUAL_DISPLAY_SD
     )
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _write_clicks(path: Path, times: Floats) -> None:
