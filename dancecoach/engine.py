@@ -219,7 +219,6 @@ class Engine:
     def show_demo(self) -> None:
         """Play the demo's music in a loop, with its dancer as the camera; blocks while the music is analysed."""
         music = ASSETS / "demo" / "audio.wav"
-        self.set_count_in(False)
         self.listener.load_music(music, "Demo")
         if not self.listener.wait_loaded(60.0):
             return
@@ -228,7 +227,7 @@ class Engine:
             return
         self.set_loop(0.0, state.duration)
         self.capture.use_source(FollowingVideo(ASSETS / "demo" / "video.mp4", self.clock, self.listener.position_at))
-        self.play()
+        self.listener.play(counted_in=False)
 
     @property
     def in_demo(self) -> bool:

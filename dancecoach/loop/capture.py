@@ -129,6 +129,8 @@ class Capture:
         try:
             frame = self._source.read(0.5)
         except EndOfStream:
+            if self._changed.is_set():
+                return  # another camera is wanted already
             self._ended = True
             self.close()
             self._notify("camera", Notice("video_ended", "The video has ended", "Choose another camera.", "info"))

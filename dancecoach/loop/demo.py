@@ -15,6 +15,7 @@ from dancecoach.types import VideoFrame
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 _JUMP = 0.5  # s by which the music must be ahead before the video is searched rather than decoded
+_LOOK_BACK = 0.02  # s over which the music's speed is read
 
 
 class FollowingVideo:
@@ -80,6 +81,12 @@ class FollowingVideo:
     def _is_new(self, position: float, now: float) -> bool:
         return now > self._last and (position < self._shown or position >= self._shown + 1 / 30)
 
+    def _speed(self, position: float, now: float) -> float:
+        """Return seconds of music per second of the clock; 1 across a jump."""
+        before = self._position_at(now - _LOOK_BACK)
+        speed = 1.0 if before is None else (position - before) / _LOOK_BACK
+        return speed if 0.4 < speed < 1.2 else 1.0
+
     def _decode(self, position: float, now: float) -> VideoFrame | None:
         with self._lock:
             container = self._container
@@ -103,7 +110,7 @@ class FollowingVideo:
             image = picture.to_ndarray(format="rgb24")
         image.flags.writeable = False
         # The picture belongs to its own second of the music, not to the moment it was decoded.
-        time = now + (self._shown - position)
+        time = now + (self._shown - position) / self._speed(position, now)
         if time <= self._last:
             return None
         self._last = time

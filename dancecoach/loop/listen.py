@@ -147,10 +147,10 @@ class Listener:
             music.close()
         self._notify("music", None)
 
-    def play(self) -> None:
-        """Play the music, waiting for it in the background when it is still being analysed."""
+    def play(self, counted_in: bool = True) -> None:
+        """Play the music that is ready, after the count-in if that is switched on and `counted_in`."""
         if self._music is not None:
-            self._music.play()
+            self._music.play(counted_in)
 
     def pause(self) -> None:
         """Pause the music."""
@@ -303,6 +303,8 @@ class Listener:
         try:
             block = self._source.read(_GRID_EVERY)
         except EndOfStream:
+            if self._changed.is_set():
+                return None, ()  # another input is wanted already
             self._ended = True
             source, self._source = self._source, None
             source.close()

@@ -49,6 +49,7 @@ class Music:
         self._past: deque[tuple[float, int]] = deque(maxlen=_MEMORY)
         self._lock = threading.Lock()
         self._count_in = False
+        self._unscaled: tuple[BeatGrid, float] | None = None  # before the tempo was last scaled, by which factor
 
     def open(self) -> None:
         """Decode, analyse and get ready to play; without a sound card the music runs silently and a notice says so.
@@ -95,11 +96,14 @@ class Music:
         self._count_in = on
         self.player.set_count_in(on)
 
-    def play(self) -> None:
-        """Play, after a count-in in the music's own tempo when that is switched on."""
+    def play(self, counted_in: bool = True) -> None:
+        """Play, after a count-in in the music's own tempo when that is switched on and `counted_in`."""
         state = self.player.state()
-        if self._count_in and state is not None and self._beats is not None:
-            times = _count_in_times(self._beats, state.position)
+        if counted_in and self._count_in and state is not None and self._beats is not None:
+            position = state.position
+            if position >= state.duration - 0.01:  # starts over
+                position = state.loop[0] if state.loop is not None else 0.0
+            times = _count_in_times(self._beats, position)
             self.player.schedule_count_in(times, [index % 4 == 0 for index in range(len(times))])
         self.player.play()
 
@@ -112,16 +116,28 @@ class Music:
         """Add `steps` to every count."""
         if self._beats is not None:
             self._beats = _rotated(self._beats, steps)
+        self._unscaled = None
         with self._lock:
             past = [(time, (count - 1 + steps) % 8 + 1) for time, count in self._past]
             self._past.clear()
             self._past.extend(past)
 
     def scale_tempo(self, factor: float) -> None:
-        """Count `factor` times as fast: 2 puts a beat between any two, 0.5 keeps those with odd counts."""
-        if self._beats is not None:
-            self._beats = _scaled(self._beats, factor)
-            self.forget()
+        """Count `factor` times as fast: 2 puts a beat between any two, 0.5 keeps those with odd counts.
+
+        Scaling back brings the same counts back. What would leave fewer than two beats is not done.
+        """
+        beats = self._beats
+        if beats is None:
+            return
+        if self._unscaled is not None and self._unscaled[1] * factor == 1.0:
+            self._beats, self._unscaled = self._unscaled[0], None
+        else:
+            scaled = _scaled(beats, factor)
+            if len(scaled.beat_times) < 2:
+                return
+            self._beats, self._unscaled = scaled, (beats, factor)
+        self.forget()
 
     def sound_between(self, since: float, until: float, index: int) -> AudioBlock:
         """Return what was in the air between two clock times, for a recording without a microphone.
@@ -132,9 +148,11 @@ class Music:
         samples = np.zeros(count)
         start, stop = self.player.position_at(since), self.player.position_at(until)
         if start is not None and stop is not None and 0 < stop - start < 2 * (until - since):
-            piece, _ = self.player.sound(start, stop)
+            piece, rate = self.player.sound(start, stop)
             if len(piece) > 1:
-                samples = np.interp(np.linspace(0, len(piece) - 1, count), np.arange(len(piece)), piece)
+                wanted = np.linspace(start, stop, count, endpoint=False)
+                at = (round(max(start, 0.0) * rate) + np.arange(len(piece))) / rate
+                samples = np.interp(wanted, at, piece, left=0.0)
         return AudioBlock(since, index, samples[:, None].astype(np.float32), RECORDED_RATE)
 
     def grid(self, delay: float) -> BeatGrid | None:
