@@ -100,7 +100,7 @@ class Music:
         """Play, after a count-in in the music's own tempo when that is switched on and `counted_in`."""
         state = self.player.state()
         if counted_in and self._count_in and state is not None and self._beats is not None:
-            position = state.position
+            position = self.player.resumes_at
             if position >= state.duration - 0.01:  # starts over
                 position = state.loop[0] if state.loop is not None else 0.0
             times = _count_in_times(self._beats, position)

@@ -116,6 +116,13 @@ class MusicPlayer:
         return 0.0 if core is None else core.duration
 
     @property
+    def resumes_at(self) -> float:
+        """Second of the music at which `play` goes on, also right after `seek`; 0 when not open."""
+        with self._lock:
+            core = self._core
+            return 0.0 if core is None else core.resumes_at
+
+    @property
     def underruns(self) -> int:
         """How often the device wanted samples that were not there."""
         output = self._output

@@ -77,6 +77,12 @@ class PlayerCore:
         return self._position / self.sample_rate
 
     @property
+    def resumes_at(self) -> float:
+        """Second of the music that comes next, after the count-in if one is running."""
+        until = self._count_until
+        return self.position if until is None else until / self.sample_rate
+
+    @property
     def _position(self) -> float:
         """Sample of the music at the next output sample."""
         return self._anchor + self._steps * self._speed
