@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,6 +23,8 @@ from dancecoach.ui.theme import Theme
 from dancecoach.ui.words import clock_text
 
 _STEPS = 10_000  # of the progress slider
+_TYPE = 2.4  # hundredths of the window's height
+_SHARES = (1.0, 0.92, 0.85, 0.78, 0.7, 0.62, 0.55, 0.48, 0.4)  # of every size, until all fits
 
 # (command of the main window, text, accessible name)
 _BUTTONS = (
@@ -65,6 +67,7 @@ class ControlBar(QFrame):
         self.camera_menu, self.sound_menu, self.music_menu = QMenu(self), QMenu(self), QMenu(self)
         self._duration = 0.0
         self._shown_icons: tuple[object, ...] = ()
+        self._look: tuple[Theme, int] | None = None
         rows = QVBoxLayout(self)
         rows.setSpacing(0)
         self._rows = rows
@@ -150,14 +153,35 @@ class ControlBar(QFrame):
         spin.lineEdit().returnPressed.connect(spin.clearFocus)
         return spin
 
-    def set_spacing(self, theme: Theme) -> None:
-        """Space everything by the theme's unit."""
-        gap = theme.px(1.0)
-        self._rows.setContentsMargins(gap, gap, gap, gap)
-        self._rows.setSpacing(gap)
-        for row in self.findChildren(QHBoxLayout):
-            row.setSpacing(gap)
-        self._shown_icons = ()
+    def set_look(self, theme: Theme, width: int) -> None:
+        """Size and space everything by the theme's unit, smaller where it would not fit into `width` pixels."""
+        look = (theme, width)
+        if look == self._look:
+            return
+        self._look, self._shown_icons = look, ()
+        for share in _SHARES:
+            gap = theme.px(0.9 * share)
+            self._rows.setContentsMargins(gap, gap, gap, gap)
+            self._rows.setSpacing(gap)
+            for row in self.findChildren(QHBoxLayout):
+                row.setSpacing(gap)
+            size, icon_size = theme.px(_TYPE * share), theme.px(0.9 * _TYPE * share)
+            self.setStyleSheet(
+                f"QWidget {{ font-size: {size}px; }}"
+                f"QToolButton {{ padding: {theme.px(0.6 * share)}px {theme.px(1.1 * share)}px; }}"
+            )
+            for button in self.buttons.values():
+                button.setIconSize(QSize(icon_size, icon_size))
+            if self._widest() <= width:
+                break
+
+    def _widest(self) -> int:
+        """Return how wide the rows must be, the hidden one too, pixels."""
+        margins = self._rows.contentsMargins()
+        rows = [row for row in self.findChildren(QHBoxLayout) if row is not self.layout()]
+        for row in rows:
+            row.invalidate()
+        return max(row.minimumSize().width() for row in rows) + margins.left() + margins.right()
 
     def set_values(self, mirror: bool, count_in: bool, speed: float, offset: float) -> None:
         """Show what the settings say; `speed` a share, `offset` in seconds."""

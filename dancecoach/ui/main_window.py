@@ -23,7 +23,7 @@ from dancecoach.ui.inputs import InputMenus
 from dancecoach.ui.services import Services
 from dancecoach.ui.shortcuts import SHORTCUTS
 from dancecoach.ui.stage import Stage
-from dancecoach.ui.theme import dress
+from dancecoach.ui.theme import dress, make_theme
 from dancecoach.ui.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -155,9 +155,10 @@ class MainWindow(QWidget):
 
     def _restyle(self) -> None:
         self.stage.set_look(self.settings.theme, self.settings.large_type)
-        theme = self.stage.theme
-        if dress(self, theme):
-            self.bar.set_spacing(theme)
+        # By the window's own size: the stage gets its new one only afterwards.
+        theme = make_theme(self.settings.theme, self.width(), self.height(), self.settings.large_type)
+        dress(self, theme)
+        self.bar.set_look(theme, self.width())
         self._place_children()
 
     def _place_children(self) -> None:

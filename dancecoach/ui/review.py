@@ -190,9 +190,9 @@ class ReviewWindow(QWidget):
             if not session.readable:
                 item.setToolTip(session.problem)
             self.sessions.addItem(item)
-        first = next((row for row, session in enumerate(sessions) if session.readable), None)
-        if first is not None:
-            self.sessions.setCurrentRow(first)
+        readable = [row for row, session in enumerate(sessions) if session.readable]
+        if readable:
+            self.sessions.setCurrentRow(max(readable, key=lambda row: sessions[row].created))
 
     @staticmethod
     def _line(session: SessionInfo) -> str:
@@ -240,6 +240,8 @@ class ReviewWindow(QWidget):
             session.duration, session.audio_path, session.audio_start, session.video_path, session.video_start
         )
         self._show_parts()
+        if len(session.track):
+            self.playback.seek(float(session.track.times[0]))  # before it nobody is seen
 
     def _show_timeline(self) -> None:
         theme = make_theme(self._theme_name, self.width(), self.height())

@@ -13,7 +13,7 @@ ExportKind = Literal["bvh", "csv", "json", "mp4"]
 # (kind, menu text, file suffix)
 EXPORTS: tuple[tuple[ExportKind, str, str], ...] = (
     ("bvh", "Motion (BVH)…", ".bvh"),
-    ("csv", "Table of scores (CSV)…", ".csv"),
+    ("csv", "Poses and scores (CSV)…", ".csv"),
     ("json", "Everything (JSON)…", ".json"),
     ("mp4", "Annotated video (MP4)…", ".mp4"),
 )
