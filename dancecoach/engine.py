@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dancecoach import config
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 _MEASURE_EVERY = 0.25  # s between two measurements of synchrony
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
 _SHOWN_PRIMITIVES = 400
+_TIME_EVERY = 0.5  # s between two looks at the stage timers
 _START_TOGETHER = 5.0  # s within which files that are opened start from one line
 
 
@@ -78,6 +80,8 @@ class Engine:
         self._calibration: Calibration | None = None
         self._painted = False
         self._line: float | None = None
+        self._timed = -math.inf
+        self._last_timings: Mapping[str, StageTiming] = {}
         self.capture = Capture(self.clock, self._got_frame, self._notify, self._start_line)
         sound = (self._got_sound, self._notify, self.timers, self._start_line)
         self.listener = Listener(self.clock, *sound)
@@ -143,7 +147,7 @@ class Engine:
             camera_name=self.capture.name,
             audio_name=self.listener.name,
             display_latency=self._latency().display,
-            timings=self._timings(),
+            timings=self._timings(now),
         )
 
     # --- inputs -----------------------------------------------------------------------------------------------
@@ -422,11 +426,15 @@ class Engine:
             return None
         return RecordingState(str(recorder.folder), recorder.seconds, recorder.with_video)
 
-    def _timings(self) -> dict[str, StageTiming]:
+    def _timings(self, now: float) -> Mapping[str, StageTiming]:
+        """Return the stages' timings, read anew twice a second: percentiles are too dear for every paint."""
+        if now - self._timed < _TIME_EVERY:
+            return self._last_timings
         timings: dict[str, StageTiming] = {}
         for name in self.timers:
             dropped = self.dropped if name == "pose" else 0
             timing = self.timers[name].timing(dropped)
             if timing is not None:
                 timings[name] = timing
+        self._timed, self._last_timings = now, timings
         return timings
