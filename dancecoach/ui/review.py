@@ -282,7 +282,7 @@ class ReviewWindow(QWidget):
             return
         primitive = self._chosen.primitive
         span = f"{clock_text(primitive.start)} to {clock_text(primitive.stop)}"
-        self.part_title.setText(f"Eight-count {self._chosen.index + 1}, {span}")
+        self.part_title.setText(f"Eight-count {self._chosen.index}, {span}")
         self.table.show_synchrony(self._chosen.synchrony)
 
     # ---- export

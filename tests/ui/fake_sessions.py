@@ -54,8 +54,8 @@ def session(name: str = "Monday practice", folder: Path = Path("/sessions/one"))
     msrs = (0.55, 0.62, 0.71, None, 0.44, 0.8, 0.86, 0.9, 0.78, 0.83, 0.91, 0.95)
     offsets = (65.0, 52.0, 40.0, None, 70.0, 25.0, 12.0, -5.0, -30.0, -12.0, 4.0, 8.0)
     scores = []
-    for index, (msr, offset) in enumerate(zip(msrs, offsets, strict=True)):
-        start = 4.0 * index
+    for index, (msr, offset) in enumerate(zip(msrs, offsets, strict=True), start=1):
+        start = 4.0 * (index - 1)
         primitive = Primitive(start, start + 4.0, start + 0.5 * np.arange(9))
         value = fake.synchrony(offset, msr)
         if msr is None:

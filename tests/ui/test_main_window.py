@@ -306,3 +306,19 @@ def test_every_control_has_an_accessible_name(window: MainWindow) -> None:
         for control in window.bar.findChildren(kind):
             if control.isEnabled() and not control.objectName().startswith("qt_"):
                 assert control.accessibleName(), control
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("size", [(800, 600), (1280, 720), (1920, 1080), (1080, 1920)])
+def test_the_controls_are_readable_and_fit(application: object, size: tuple[int, int], large: bool) -> None:
+    window = MainWindow(fake.FakeCoach(), Settings(large_type=large))
+    window.resize(*size)
+    window.show()
+    QTest.qWaitForWindowExposed(window)
+    for row in (window.bar.transport, window.bar):
+        assert row.minimumSizeHint().width() <= window.width()
+    button = window.bar.buttons["open_settings"]
+    button.ensurePolished()
+    assert button.font().pixelSize() >= min(size[1] / 52, size[0] / 72)
+    window.close()
+    window.stop()

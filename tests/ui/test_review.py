@@ -213,3 +213,36 @@ def test_table_gives_reasons_as_tips(application: object) -> None:
     assert item is not None and item.text() == "–" and item.toolTip() == "Too dark"
     table.show_synchrony(None)
     assert cells(table, 3)[1:] == ["–", "", "–", "–"]
+
+
+def test_the_newest_session_opens_where_somebody_is_first_seen(application: object, wait_until: Wait) -> None:
+    whole = fake_sessions.session()
+    kept = slice(90, None)
+    late = dataclasses.replace(
+        whole,
+        track=PoseTrack(*(getattr(whole.track, name)[kept] for name in ("times", "joints", "roots", "visibility"))),
+    )
+    listed = [
+        fake_sessions.Info(name, Path(name), created, 48.0, 0.8)
+        for name, created in (
+            ("a", "2026-01-02T10:00:00"),
+            ("b", "2026-02-03T10:00:00"),
+            ("c", "2026-01-30T10:00:00"),
+        )
+    ]
+    store = fake_sessions.FakeStore()
+    opened: list[Path] = []
+
+    def open_session(folder: Path) -> object:
+        opened.append(folder)
+        return late
+
+    made = ReviewWindow(
+        dataclasses.replace(store.store(), list_sessions=lambda folder: listed, open_session=open_session), FOLDER
+    )
+    made.show()
+    wait_until(lambda: made._session is not None)
+    assert opened == [Path("b")]
+    assert made.playback.position == pytest.approx(late.track.times[0])
+    assert made.timeline.position == pytest.approx(late.track.times[0])
+    made.close()
