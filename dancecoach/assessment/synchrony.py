@@ -35,6 +35,7 @@ from dancecoach.types import LIMBS, BeatGrid, BodyPart, Floats, MetricalLevel, S
 PUBLISHED_TOLERANCE = 0.4  # s, paper 1
 _WINDOW = 0.125  # beats
 _SHIFTS = 64
+_AT_ONCE = 4096  # hits times shifts computed together
 _MIN_HITS = 4
 _MIN_CONFIDENCE = 0.3
 _LEVELS: tuple[tuple[MetricalLevel, float], ...] = (
@@ -45,7 +46,7 @@ _LEVELS: tuple[tuple[MetricalLevel, float], ...] = (
 
 
 def published_msr(peaks: Floats, beats: Floats, tolerance: float = PUBLISHED_TOLERANCE) -> float | None:
-    """Return the share of `beats` (B,) s with a motion peak (P,) s within `tolerance` s; None without beats.
+    """Return the share of `beats` (B,) s with one of `peaks` (P,) s, ascending, within `tolerance` s; None without.
 
     >>> published_msr(np.array([0.3, 0.9]), np.array([0.0, 0.5, 1.0, 2.0]))
     0.75
@@ -54,7 +55,8 @@ def published_msr(peaks: Floats, beats: Floats, tolerance: float = PUBLISHED_TOL
         return None
     if len(peaks) == 0:
         return 0.0
-    nearest = np.abs(beats[:, None] - peaks[None, :]).min(axis=1)
+    after = np.clip(np.searchsorted(peaks, beats), 0, len(peaks) - 1)
+    nearest = np.minimum(np.abs(peaks[after] - beats), np.abs(peaks[np.maximum(after - 1, 0)] - beats))
     return float(np.mean(nearest <= tolerance))
 
 
@@ -79,16 +81,27 @@ def sharp_msr(positions: Floats, n_beats: int, interval: float) -> tuple[float, 
     trials = max(len(positions), grid_points)
     # Half-time dancers may take the even or the odd beats: both parities are tried, for chance just the same.
     starts = np.array([0.0, 1.0]) if interval == 2.0 else np.array([0.0])
+    # In pieces, so that a take of half an hour needs no more memory than an eight-count.
+    at_once = max(1, _AT_ONCE // max(len(positions), 1))
     shifts = np.arange(_SHIFTS) * (interval / _SHIFTS)
+    pieces = [
+        _matched(positions, shifts[first : first + at_once], starts, interval, window)
+        for first in range(0, _SHIFTS, at_once)
+    ]
+    matched = np.concatenate(pieces)
+    rates = np.minimum(matched.max(axis=1) / trials, 1.0)
+    raw, chance = float(rates[0]), float(rates.mean())
+    return (raw - chance) / (1 - chance) if chance < 1 else 0.0, chance, trials
+
+
+def _matched(positions: Floats, shifts: Floats, starts: Floats, interval: float, window: float) -> NDArray[np.int64]:
+    """Return how many grid points are hit, (shifts, starts), when the hits are moved by each of `shifts`, beats."""
     shifted = positions[None, None, :] + shifts[:, None, None] - starts[None, :, None]
     cells = np.round(shifted / interval)
     close = np.abs(shifted - cells * interval) <= window
     # Hits ascend, so those close to one grid point are neighbours: a second one repeats the cell of the first.
     again = close[..., 1:] & close[..., :-1] & (cells[..., 1:] == cells[..., :-1])
-    matched = close.sum(axis=-1) - again.sum(axis=-1)
-    rates = np.minimum(matched.max(axis=1) / trials, 1.0)
-    raw, chance = float(rates[0]), float(rates.mean())
-    return (raw - chance) / (1 - chance) if chance < 1 else 0.0, chance, trials
+    return np.asarray(close.sum(axis=-1) - again.sum(axis=-1), dtype=np.int64)
 
 
 def measure(

@@ -16,10 +16,12 @@ import numpy as np
 from dancecoach.assessment.hits import MotionEvents, find_events
 from dancecoach.assessment.primitives import find_primitives
 from dancecoach.assessment.synchrony import measure
-from dancecoach.types import BeatGrid, BodyPart, Floats, Pose, PoseTrack, PrimitiveScore, Synchrony
+from dancecoach.types import LIMBS, BeatGrid, BodyPart, Floats, Pose, PoseTrack, PrimitiveScore, Synchrony
 
 _RING = 40.0  # s: 32 counts at 60 BPM and some
 _SETTLED = 1.0  # s after which later poses can no longer change a hit
+_LONGEST = 1800.0  # s of a take that its total speaks of; an installation's never ends
+_SHOWN = 400  # eight-counts kept for the screen
 _TOTAL_EVERY = 2.0  # s between two measurements of the whole take
 
 
@@ -65,14 +67,15 @@ class LiveTake:
     """Measures a take while it is danced; `step` is called a few times a second."""
 
     def __init__(self) -> None:
-        self._settled: dict[BodyPart, list[Floats]] = {}
-        self._settled_peaks: dict[BodyPart, list[Floats]] = {}
+        self._settled: dict[BodyPart, Floats] = {}
+        self._settled_peaks: dict[BodyPart, Floats] = {}
         self._settled_until = -np.inf
         self._started: float | None = None
         self._beats = np.empty(0)
         self._counts = np.empty(0, dtype=np.int64)
         self._scored_until = -np.inf
         self._totalled = -np.inf
+        self._count = 0
         self.primitives: tuple[PrimitiveScore, ...] = ()
         self.last_8: Synchrony | None = None
         self.last_32: Synchrony | None = None
@@ -124,7 +127,8 @@ class LiveTake:
             for times, kept in ((found.hits, self._settled), (found.peaks, self._settled_peaks)):
                 fresh = times[(times > self._settled_until) & (times <= until)]
                 if len(fresh):
-                    kept.setdefault(part, []).append(fresh)
+                    known = kept.get(part, np.empty(0))
+                    kept[part] = np.concatenate([known[known > until - _LONGEST], fresh])
         self._settled_until = max(self._settled_until, until)
 
     def _remember(self, grid: BeatGrid, now: float) -> None:
@@ -133,39 +137,37 @@ class LiveTake:
         times, counts = grid.beat_times[sounded], grid.counts[sounded]
         if len(times) == 0:
             return
-        old = self._beats < times[0] - 0.05
+        old = (self._beats < times[0] - 0.05) & (self._beats > now - _LONGEST)
         self._beats = np.concatenate([self._beats[old], times])
         self._counts = np.concatenate([self._counts[old], counts])
 
     def _score(self, events: Mapping[BodyPart, MotionEvents], grid: BeatGrid, last: float) -> list[PrimitiveScore]:
         new = []
         for index, primitive in find_primitives(grid, max(self._scored_until - 0.1, last - _RING), last - _SETTLED):
-            score = PrimitiveScore(len(self.primitives) + 1, primitive, measure(events, grid, index, 8))
-            self.primitives = (*self.primitives, score)
+            self._count += 1
+            score = PrimitiveScore(self._count, primitive, measure(events, grid, index, 8))
+            self.primitives = (*self.primitives[1 - _SHOWN :], score)
             self._scored_until = primitive.stop
             new.append(score)
         return new
 
     def _measure_total(self, grid: BeatGrid) -> Synchrony | None:
         assert self._started is not None
-        inside = (self._beats >= self._started) & (self._beats <= self._settled_until)
+        start = max(self._started, self._settled_until - _LONGEST)
+        inside = (self._beats >= start) & (self._beats <= self._settled_until)
         beats, counts = self._beats[inside], self._counts[inside]
         if len(beats) < 4:
-            return Synchrony("body", self._started, self._settled_until, reason="too few beats yet")
+            return Synchrony("body", start, self._settled_until, reason="too few beats yet")
         whole = BeatGrid(beats, counts, grid.tempo, grid.confidence, grid.source, False, grid.beats_per_bar)
-        span = np.array([[self._started, self._settled_until]])
-        parts = ("body", "left_arm", "right_arm", "left_leg", "right_leg", "torso")
-        events = {}
+        span = np.array([[start, self._settled_until]])
+        parts: tuple[BodyPart, ...] = ("body", *LIMBS)
+        nothing = np.empty(0)
+        events: dict[BodyPart, MotionEvents] = {}
         for part in parts:
-            hits, peaks = self._settled.get(part, []), self._settled_peaks.get(part, [])  # type: ignore[call-overload]
-            events[part] = MotionEvents(
-                part,  # type: ignore[arg-type]
-                np.concatenate(hits) if hits else np.empty(0),
-                np.concatenate(peaks) if peaks else np.empty(0),
-                span,
-                None if hits else "no movement yet",
-            )
-        return measure(events, whole)  # type: ignore[arg-type]
+            hits = self._settled.get(part, nothing)
+            peaks = self._settled_peaks.get(part, nothing)
+            events[part] = MotionEvents(part, hits, peaks, span, None if len(hits) else "no movement yet")
+        return measure(events, whole)
 
 
 def _settling(grid: BeatGrid) -> float:
