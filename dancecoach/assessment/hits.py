@@ -18,11 +18,14 @@ All filters are symmetric in time, so nothing here delays a hit.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -37,6 +40,11 @@ _PROMINENCE = 0.25  # of the 90th percentile of speed
 _STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is still, the rest is noise
 _VISIBLE = 0.5
 _HOLD = 0.17  # s below a tenth of the peak, less twice the smoothing, after which a minimum is a hold
+
+# Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
+_LEVELS = (0.6, 0.2)
+_SHAPES = np.array([0.5, 1.0, 1.3, 1.7, 2.0, 2.5, 3.0])
+_DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
 for _name in ("spine1", "spine2", "spine3", "left_collar", "right_collar", "left_foot", "right_foot"):
@@ -74,7 +82,10 @@ def find_events(track: PoseTrack) -> Mapping[BodyPart, MotionEvents]:
         visibility = track.visibility[start:stop].mean(axis=0)
         still = _STILL_MONOCULAR if track.monocular else _STILL
         for part in parts:
-            found[part].append(_part_events(part, times, velocity, visibility, still, sigma))
+            # Linear interpolation between poses smooths as well.
+            interval = float(np.median(np.diff(track.times[start:stop])))
+            smoothed = math.hypot(sigma, interval / math.sqrt(6.0))
+            found[part].append(_part_events(part, times, velocity, visibility, still, smoothed))
     return {part: _join(part, events) for part, events in found.items()}
 
 
@@ -147,12 +158,13 @@ def _extrema(times: Floats, energy: Floats, still: float, sigma: float) -> tuple
     valleys, _ = find_peaks(-speed, prominence=_PROMINENCE * strong, distance=distance)
     if len(peaks) == 0:
         return nothing, nothing
+    shape = _shape(speed, peaks, sigma)
     hits = []
     for valley in valleys:
         before = peaks[np.searchsorted(peaks, valley) - 1] if peaks[0] < valley else None
         if before is None:
             continue  # nothing arrived: the track begins here
-        arrival = _hold_arrival(times, speed, int(before), int(valley), sigma)
+        arrival = _hold_arrival(times, speed, int(before), int(valley), sigma, shape)
         hits.append(_vertex(times, energy, int(valley)) if arrival is None else arrival)
     return np.array(hits), np.array([_vertex(times, energy, int(peak)) for peak in peaks])
 
@@ -167,11 +179,11 @@ def _vertex(times: Floats, curve: Floats, index: int) -> float:
     return float(times[index]) + shift / RATE
 
 
-def _hold_arrival(times: Floats, speed: Floats, peak: int, valley: int, sigma: float) -> float | None:
+def _hold_arrival(times: Floats, speed: Floats, peak: int, valley: int, sigma: float, shape: float) -> float | None:
     """Return when a movement with a hold after it arrived, None when there is no hold.
 
-    Natural reaches are of minimum jerk (Flash & Hogan 1985): speed is 16 τ²(1 − τ)² of its peak, so the arrival
-    follows the peak by 1.845 times the half width at half height. Smoothing (`sigma` s) widens that in quadrature.
+    The arrival itself is rounded off by smoothing; it lies half the movement's duration after its middle, and the
+    duration follows from the width at a fifth of the height and the shape.
     """
     top, low = speed[peak], speed[valley]
     tenth = low + 0.1 * (top - low)
@@ -180,17 +192,65 @@ def _hold_arrival(times: Floats, speed: Floats, peak: int, valley: int, sigma: f
     start = peak + int(np.flatnonzero(speed[peak : valley + 1] > tenth)[-1])
     if times[stop] - times[start] < _HOLD - 2 * sigma:
         return None
-    middle = _vertex(times, speed**2, peak)
-    half = _crossing(times, speed, peak, valley, low + 0.5 * (top - low)) - middle
-    true_half = np.sqrt(max(half**2 - (1.177 * sigma) ** 2, 0.0))
-    return float(np.clip(middle + 1.845 * true_half, times[start] - _HOLD, times[stop]))
+    found = _widths(speed, peak)
+    if found is None:
+        return None
+    middle, widths = found
+    half = _half_duration(shape, widths[1] / RATE / sigma) * sigma
+    return float(np.clip(times[0] + middle / RATE + half, times[start] - _HOLD, times[stop]))
 
 
-def _crossing(times: Floats, speed: Floats, peak: int, valley: int, level: float) -> float:
-    index = peak + int(np.flatnonzero(speed[peak : valley + 1] > level)[-1])
-    high, low = speed[index], speed[min(index + 1, len(speed) - 1)]
-    share = 0.0 if high == low else float((high - level) / (high - low))
-    return float(times[index]) + share / RATE
+def _widths(speed: Floats, peak: int) -> tuple[float, Floats] | None:
+    """Return the middle of a movement (samples) and its half widths (2,) at the two levels; None where it is cut."""
+    edges = np.empty((2, 2))
+    for row, level in enumerate(_LEVELS):
+        height = level * speed[peak]
+        before = np.flatnonzero(speed[:peak] <= height)
+        after = np.flatnonzero(speed[peak:] <= height)
+        if len(before) == 0 or len(after) == 0:
+            return None
+        left, right = int(before[-1]), peak + int(after[0])
+        edges[row, 0] = left + (height - speed[left]) / (speed[left + 1] - speed[left])
+        edges[row, 1] = right - (height - speed[right]) / (speed[right - 1] - speed[right])
+    return float(edges.mean()), np.asarray((edges[:, 1] - edges[:, 0]) / 2, dtype=np.float64)
+
+
+def _shape(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> float:
+    """Return the exponent p that fits the movements best, speed being (1 − (t/h)²)^p of its peak.
+
+    1 is a smooth step, 1.3 close to a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's movements are
+    taken to be of one kind.
+    """
+    found = [each[1] for each in (_widths(speed, int(peak)) for peak in peaks) if each is not None]
+    if len(found) < 3:
+        return 2.0
+    narrow, wide = np.array(found).T / RATE / sigma
+    table = _width_table()
+    errors = np.array([np.median(narrow - np.interp(wide, rows[:, 1], rows[:, 0])) for rows in table])
+    # A higher exponent is narrower at the top for the same foot, so the error grows with it.
+    return float(np.interp(0.0, errors, _SHAPES))
+
+
+def _half_duration(shape: float, wide: float) -> float:
+    """Return half the duration of a movement of this shape and half width at the lower level, all in sigmas."""
+    durations = [float(np.interp(wide, rows[:, 1], _DURATIONS)) for rows in _width_table()]
+    return float(np.interp(shape, _SHAPES, durations))
+
+
+@functools.lru_cache(maxsize=1)
+def _width_table() -> Floats:
+    """Return the half widths (shapes, durations, 2) at the two levels of movements smoothed by a Gaussian of one."""
+    step = 0.05
+    table = np.empty((len(_SHAPES), len(_DURATIONS), 2))
+    for row, power in enumerate(_SHAPES):
+        for column, half in enumerate(_DURATIONS):
+            x = np.arange(-(half + 6.0), half + 6.0, step)
+            speed = gaussian_filter1d(np.maximum(1 - (x / half) ** 2, 0.0) ** power, 1 / step)
+            falling = slice(len(x) // 2, None)
+            scaled = speed[falling] / speed.max()
+            for number, level in enumerate(_LEVELS):
+                table[row, column, number] = np.interp(-level, -scaled, x[falling])
+    return table
 
 
 def _join(part: BodyPart, events: list[MotionEvents]) -> MotionEvents:

@@ -17,7 +17,7 @@ def measured(hits: np.ndarray, tempo: float = 120.0, **how: object) -> Synchrony
 
 @pytest.mark.parametrize("tempo", [100, 120, 140, 170])
 @pytest.mark.parametrize("offset_ms", [-60, 0, 80, 120])
-@pytest.mark.parametrize("profile", ["sine", "reach", "hold"])
+@pytest.mark.parametrize("profile", ["sine", "reach", "hold", "step"])
 @pytest.mark.parametrize("rate", [30, 60])
 def test_offsets_read_what_they_are(tempo: int, offset_ms: int, profile: str, rate: int) -> None:
     found = measured(np.arange(0, 30, 60 / tempo) + offset_ms / 1000, tempo, profile=profile, rate=rate)

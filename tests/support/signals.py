@@ -30,12 +30,15 @@ def motion(
 ) -> PoseTrack:
     """Return a track (T, 22, 3) that moves to and fro and arrives at each of `hits` (N,) s.
 
-    `profile`: "sine" (half cosine), "reach" (minimum jerk), "hold" (rests, then reaches in half the time).
+    `profile`: "sine" (half cosine), "reach" (minimum jerk), "hold" (rests, then reaches in half the time), "step"
+    (rests, then goes over in a half cosine of half the time).
     """
     times = np.arange(0, seconds, 1 / rate)
     index = np.clip(np.searchsorted(hits, times, side="right") - 1, 0, len(hits) - 2)
     share = np.clip((times - hits[index]) / (hits[index + 1] - hits[index]), 0, 1)
-    if profile == "sine":
+    if profile == "step":
+        share = np.clip(2 * share - 1, 0, 1)
+    if profile in ("sine", "step"):
         ease = (1 - np.cos(np.pi * share)) / 2
     else:
         if profile == "hold":
