@@ -43,7 +43,8 @@ _HOLD = 0.17  # s below a tenth of the peak, less twice the smoothing, after whi
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
-_SHAPES = np.array([0.5, 1.0, 1.3, 1.7, 2.0, 2.5, 3.0])
+_COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
+_SHAPES = np.array([0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0])
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
@@ -218,7 +219,7 @@ def _widths(speed: Floats, peak: int) -> tuple[float, Floats] | None:
 def _shape(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> float:
     """Return the exponent p that fits the movements best, speed being (1 − (t/h)²)^p of its peak.
 
-    1 is a smooth step, 1.3 close to a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's movements are
+    1 is a smooth step, 1.3 a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's movements are
     taken to be of one kind.
     """
     found = [each[1] for each in (_widths(speed, int(peak)) for peak in peaks) if each is not None]
@@ -245,7 +246,11 @@ def _width_table() -> Floats:
     for row, power in enumerate(_SHAPES):
         for column, half in enumerate(_DURATIONS):
             x = np.arange(-(half + 6.0), half + 6.0, step)
-            speed = gaussian_filter1d(np.maximum(1 - (x / half) ** 2, 0.0) ** power, 1 / step)
+            if power == _COSINE:
+                movement = np.cos(np.clip(x / half, -1, 1) * (np.pi / 2))
+            else:
+                movement = np.maximum(1 - (x / half) ** 2, 0.0) ** power
+            speed = gaussian_filter1d(movement, 1 / step)
             falling = slice(len(x) // 2, None)
             scaled = speed[falling] / speed.max()
             for number, level in enumerate(_LEVELS):
