@@ -43,6 +43,7 @@ _HOLD = 0.17  # s below a tenth of the peak, less twice the smoothing, after whi
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
+_LONGEST_MOVEMENT = 1.5  # s from the fastest moment to either end
 _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
 _SHAPES = np.array([0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0])
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
@@ -204,13 +205,15 @@ def _hold_arrival(times: Floats, speed: Floats, peak: int, valley: int, sigma: f
 def _widths(speed: Floats, peak: int) -> tuple[float, Floats] | None:
     """Return the middle of a movement (samples) and its half widths (2,) at the two levels; None where it is cut."""
     edges = np.empty((2, 2))
+    reach = int(_LONGEST_MOVEMENT * RATE)
+    first = max(0, peak - reach)
     for row, level in enumerate(_LEVELS):
         height = level * speed[peak]
-        before = np.flatnonzero(speed[:peak] <= height)
-        after = np.flatnonzero(speed[peak:] <= height)
+        before = np.flatnonzero(speed[first:peak] <= height)
+        after = np.flatnonzero(speed[peak : peak + reach] <= height)
         if len(before) == 0 or len(after) == 0:
             return None
-        left, right = int(before[-1]), peak + int(after[0])
+        left, right = first + int(before[-1]), peak + int(after[0])
         edges[row, 0] = left + (height - speed[left]) / (speed[left + 1] - speed[left])
         edges[row, 1] = right - (height - speed[right]) / (speed[right - 1] - speed[right])
     return float(edges.mean()), np.asarray((edges[:, 1] - edges[:, 0]) / 2, dtype=np.float64)
