@@ -45,7 +45,7 @@ _HOLD = 0.17  # s below a tenth of the peak, less twice the smoothing, after whi
 _LEVELS = (0.6, 0.2)
 _LONGEST_MOVEMENT = 1.5  # s from the fastest moment to either end
 _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
-_SHAPES = np.array([0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0])
+_SHAPES = np.array([0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
@@ -187,6 +187,8 @@ def _hold_arrival(times: Floats, speed: Floats, peak: int, valley: int, sigma: f
     The arrival itself is rounded off by smoothing; it lies half the movement's duration after its middle, and the
     duration follows from the width at a fifth of the height and the shape.
     """
+    if math.isinf(shape):
+        return None
     top, low = speed[peak], speed[valley]
     tenth = low + 0.1 * (top - low)
     above = np.flatnonzero(speed[valley:] > tenth)
@@ -232,6 +234,8 @@ def _shape(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> float:
     table = _width_table()
     errors = np.array([np.median(narrow - np.interp(wide, rows[:, 1], rows[:, 0])) for rows in table])
     # A higher exponent is narrower at the top for the same foot, so the error grows with it.
+    if errors[-1] < 0:
+        return math.inf  # a bell without an end
     return float(np.interp(0.0, errors, _SHAPES))
 
 

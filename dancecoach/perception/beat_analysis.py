@@ -44,9 +44,22 @@ def analyse_beats(samples: Floats | NDArray[np.float32], sample_rate: int) -> Be
         beat_times=beats,
         counts=_counts(bars),
         tempo=60.0 / interval,
-        confidence=round(float(np.mean(found)), 4),
+        confidence=round(_contrast(heard, begins) * float(np.mean(found)), 4),
         source="analysed",
     )
+
+
+def _contrast(heard: Floats, begins: NDArray[np.intp]) -> float:
+    """Return 0…1, how much stronger onsets are on the beats than between them: noise has them everywhere."""
+    near = (begins[:, None] + np.arange(-2, 4)[None, :]).clip(0, len(heard) - 1)
+    on, overall = float(heard[near].max(axis=1).mean()), float(np.mean(_local_peaks(heard)))
+    return float(np.clip(2.0 * (on - overall) / max(on + overall, 1e-9), 0.0, 1.0))
+
+
+def _local_peaks(heard: Floats) -> Floats:
+    """Return the strongest onset in every stretch as long as the one looked at around a beat."""
+    count = len(heard) // 6
+    return heard if count == 0 else np.asarray(heard[: count * 6].reshape(count, 6).max(axis=1))
 
 
 def _to_onsets(rough: Floats, times: Floats, heard: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -85,7 +98,7 @@ def read_beats(path: Path) -> BeatGrid:
         When a line is not two numbers, or the times do not grow.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FileFormatError(f"The beats file {path} cannot be read.", "Choose a text file of beats.") from error
     times: list[float] = []
@@ -97,7 +110,7 @@ def read_beats(path: Path) -> BeatGrid:
         try:
             times.append(float(words[0]))
             numbers.append(int(float(words[1])) if len(words) > 1 else len(times))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise FileFormatError(
                 f"'{line[:40]}' in {path} is not a beat.", "Each line holds seconds and the beat in the bar."
             ) from error
