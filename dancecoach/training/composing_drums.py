@@ -12,13 +12,48 @@ from dancecoach.training.styles import Style
 
 # Pitches of the General MIDI drum map (alternatives: one a piece).
 PITCHES: dict[str, tuple[int, ...]] = {
-    "kick": (36, 36, 35), "snare": (38, 38, 40), "clap": (39,), "rim": (37,), "hat": (42,), "open": (46,), "pedal": (44,),
-    "ride": (51, 59, 53), "crash_lane": (49, 57), "china": (52,), "tom_low": (41, 43, 45), "tom_mid": (47, 48, 45), "tambourine": (54,),
-    "shaker": (70, 69, 82), "cowbell": (56,), "clave": (75,), "block": (76, 77), "agogo": (67, 68), "conga_slap": (62,), "conga_open": (63, 64),
-    "bongo_hi": (60,), "bongo_lo": (61,), "guiro": (73, 69, 70), "timbale": (65, 66), "triangle": (81,),
+    "kick": (36, 36, 35),
+    "snare": (38, 38, 40),
+    "clap": (39,),
+    "rim": (37,),
+    "hat": (42,),
+    "open": (46,),
+    "pedal": (44,),
+    "ride": (51, 59, 53),
+    "crash_lane": (49, 57),
+    "china": (52,),
+    "tom_low": (41, 43, 45),
+    "tom_mid": (47, 48, 45),
+    "tambourine": (54,),
+    "shaker": (70, 69, 82),
+    "cowbell": (56,),
+    "clave": (75,),
+    "block": (76, 77),
+    "agogo": (67, 68),
+    "conga_slap": (62,),
+    "conga_open": (63, 64),
+    "bongo_hi": (60,),
+    "bongo_lo": (61,),
+    "guiro": (73, 69, 70),
+    "timbale": (65, 66),
+    "triangle": (81,),
 }
 PERCUSSION = frozenset(
-    ("tambourine", "shaker", "cowbell", "clave", "block", "agogo", "conga_slap", "conga_open", "bongo_hi", "bongo_lo", "guiro", "timbale", "triangle")
+    (
+        "tambourine",
+        "shaker",
+        "cowbell",
+        "clave",
+        "block",
+        "agogo",
+        "conga_slap",
+        "conga_open",
+        "bongo_hi",
+        "bongo_lo",
+        "guiro",
+        "timbale",
+        "triangle",
+    )
 )
 TIMEKEEPERS = ("hat", "ride", "open", "pedal", "shaker", "crash_lane", "tambourine", "china")
 _CHANCE = {"X": 1.0, "x": 0.86, "o": 0.45, ".": 0.12, "g": 0.5, "-": 0.0}
@@ -48,7 +83,11 @@ class Drummer:
         self.lay_back = max(rng.gauss(0.0, 0.006), -0.006) if style.human > 0.002 else 0.0
         self.rotation = rng.randrange(2)
         self.verse = self._lanes(style.lanes, 1.0) | self._lanes(style.optional, rng.choice((0.0, 0.2, 0.4)))
-        self.chorus = self.verse if rng.random() < 0.35 else self.verse | self._lanes(style.lanes, 0.6) | self._lanes(style.optional, 0.3)
+        self.chorus = (
+            self.verse
+            if rng.random() < 0.35
+            else self.verse | self._lanes(style.lanes, 0.6) | self._lanes(style.optional, 0.3)
+        )
         for extra in ("rolls", "blast", "brass_hits"):
             self.verse.pop(extra, None)
             self.chorus.pop(extra, None)
@@ -67,8 +106,15 @@ class Drummer:
                 continue
             shift = {"snare": self.lay_back, "clap": self.lay_back, "hat": rng.gauss(-0.001, 0.003)}.get(name, 0.0)
             chances = [self._chance(mark) for mark in pattern]
-            lane = _Lane(rng.choice(PITCHES[name]), pattern, chances, [], rng.uniform(0.6, 1.0) if name in TIMEKEEPERS else rng.uniform(0.85, 1.1),
-                         shift, self.rotation)
+            lane = _Lane(
+                rng.choice(PITCHES[name]),
+                pattern,
+                chances,
+                [],
+                rng.uniform(0.6, 1.0) if name in TIMEKEEPERS else rng.uniform(0.85, 1.1),
+                shift,
+                self.rotation,
+            )
             per_bar = self.style.slots * self.bar
             cycles = max(rng.choice((1, 2, 2, 4)), len(pattern) // per_bar)
             lane.bars = [self._realise(lane, index) for index in range(cycles)]
@@ -94,8 +140,13 @@ class Drummer:
             if lane.chances[offset + slot] and random_() < lane.chances[offset + slot]
         ]
 
-    def play(self, drums: list[Event], percussion: list[Event], bar: int, mode: str, intensity: float, loud: bool) -> None:
-        """Add one bar; `mode` is "full", "hats", "kick", "half", "percussion", "build" or "none"; `loud` means the busier set."""
+    def play(
+        self, drums: list[Event], percussion: list[Event], bar: int, mode: str, intensity: float, loud: bool
+    ) -> None:
+        """Add one bar.
+
+        `mode` is "full", "hats", "kick", "half", "percussion", "build" or "none"; `loud` means the busier set.
+        """
         if mode == "none":
             return
         rng, base = self.rng, bar * self.bar
@@ -132,7 +183,7 @@ class Drummer:
                 drums.append((base + step / 4, 0.1, 36 if step % 2 == 0 else 38, 96.0, 0.0))
 
     def _roll(self, drums: list[Event], base: float) -> None:
-        """Rolls of the hi-hat in thirty-seconds or triplets within a beat or half of one."""
+        """Add rolls of the hi-hat in thirty-seconds or triplets within a beat or half of one."""
         rng = self.rng
         first, length = rng.choice((0, 0.5, 1, 1.5, 2.5, 3, 3.5)), rng.choice((0.5, 0.5, 1.0))
         count = round(length * rng.choice((6, 8, 12, 8)))
@@ -150,7 +201,11 @@ class Drummer:
         length = rng.choice((0.5, 1, 1, 1, 2, 2, min(4, self.bar), self.bar))
         begin = base + self.bar - length
         kind = rng.choice(("toms", "snare", "mixed", "mixed", "accents", "stop", "kick"))
-        kept = [event for event in drums if event[0] < begin or (event[2] in (35, 36) and kind not in ("stop", "accents") and rng.random() < 0.7)]
+        kept = [
+            event
+            for event in drums
+            if event[0] < begin or (event[2] in (35, 36) and kind not in ("stop", "accents") and rng.random() < 0.7)
+        ]
         drums[:] = kept
         toms = rng.choice(((48, 47, 45, 43, 41), (50, 48, 45, 41), (47, 43), (45, 41), (48, 45)))
         density = rng.uniform(0.45, 1.0)
@@ -165,7 +220,10 @@ class Drummer:
             velocity = 78 + 30 * step / count + rng.gauss(0, 6) + (10 if step % resolution == 0 else 0)
             pitch = {
                 "toms": toms[min(int(step / count * len(toms)), len(toms) - 1)],
-                "snare": 38, "kick": 36, "mixed": rng.choice((38, 38, 36, *toms)), "accents": rng.choice((38, 49)),
+                "snare": 38,
+                "kick": 36,
+                "mixed": rng.choice((38, 38, 36, *toms)),
+                "accents": rng.choice((38, 49)),
             }[kind]
             if kind == "accents":
                 drums.append((position, 0.2, 36, velocity, 0.0))

@@ -10,11 +10,21 @@ from dancecoach.training.composing_drums import Drummer, drum_tracks
 from dancecoach.training.composing_harmony import Harmony, make_harmony
 from dancecoach.training.composing_lines import Singer, accompaniment, bass_line
 from dancecoach.training.composing_score import Event, Score, Track
+from dancecoach.training.pieces import Role
 from dancecoach.training.styles import PADS, STRINGS, Style
 
 # What a section is, with weights: (who plays among the tuned parts, the drums' mode).
 _KINDS: dict[str, float] = {
-    "full": 10, "groove": 3, "drums": 0.9, "intro": 1.2, "break": 1.2, "build": 0.8, "half": 0.7, "percussion": 0.6, "sparse": 0.9, "kick": 0.5,
+    "full": 10,
+    "groove": 3,
+    "drums": 0.9,
+    "intro": 1.2,
+    "break": 1.2,
+    "build": 0.8,
+    "half": 0.7,
+    "percussion": 0.6,
+    "sparse": 0.9,
+    "kick": 0.5,
 }
 
 
@@ -46,12 +56,20 @@ def make_sections(rng: random.Random, bars: int) -> list[Section]:
 
 
 def _drum_mode(section: Section) -> str:
-    return {"intro": "none", "break": "none", "build": "build", "half": "half", "percussion": "percussion", "sparse": "hats", "kick": "kick"}.get(
-        section.kind, "full"
-    )
+    return {
+        "intro": "none",
+        "break": "none",
+        "build": "build",
+        "half": "half",
+        "percussion": "percussion",
+        "sparse": "hats",
+        "kick": "kick",
+    }.get(section.kind, "full")
 
 
-def drum_parts(rng: random.Random, style: Style, sections: Sequence[Section]) -> tuple[Track, Track, list[list[float]]]:
+def drum_parts(
+    rng: random.Random, style: Style, sections: Sequence[Section]
+) -> tuple[Track, Track, list[list[float]]]:
     """Kit and percussion over the sections, and the kick's typical bars."""
     drummer = Drummer(rng, style)
     kit, percussion = drum_tracks(style)
@@ -59,7 +77,9 @@ def drum_parts(rng: random.Random, style: Style, sections: Sequence[Section]) ->
     crashes = rng.choice((0.0, 0.5, 0.9))
     for section in sections:
         mode = _drum_mode(section)
-        if mode == "percussion" and not any(name in ("shaker", "tambourine", "clave", "cowbell", "guiro", "conga_open") for name in drummer.chorus):
+        if mode == "percussion" and not any(
+            name in ("shaker", "tambourine", "clave", "cowbell", "guiro", "conga_open") for name in drummer.chorus
+        ):
             mode = "hats"
         for number in range(section.bars):
             bar = section.first + number
@@ -67,9 +87,10 @@ def drum_parts(rng: random.Random, style: Style, sections: Sequence[Section]) ->
             progress = number / section.bars if mode == "build" else section.intensity
             drummer.play(events, percussion.events, bar, mode, progress, section.chorus)
             last = number == section.bars - 1
-            if mode in ("full", "half", "hats") and (rng.random() < fills if last else rng.random() < 0.1 * fills and number % 4 == 3):
-                drummer.fill(events, bar)
-            elif mode == "none" and last and rng.random() < 0.35:
+            if (
+                mode in ("full", "half", "hats")
+                and (rng.random() < fills if last else rng.random() < 0.1 * fills and number % 4 == 3)
+            ) or (mode == "none" and last and rng.random() < 0.35):
                 drummer.fill(events, bar)
             if number == 0 and mode in ("full", "half") and rng.random() < crashes:
                 drummer.cymbal(events, bar)
@@ -80,14 +101,24 @@ def drum_parts(rng: random.Random, style: Style, sections: Sequence[Section]) ->
 
 
 def tuned_parts(
-    rng: random.Random, style: Style, sections: Sequence[Section], kicks: list[list[float]], only: frozenset[str] | None = None
+    rng: random.Random,
+    style: Style,
+    sections: Sequence[Section],
+    kicks: list[list[float]],
+    only: frozenset[str] | None = None,
 ) -> tuple[list[Track], Harmony]:
     """Bass, chords, pad, melody and voice of the sections, in a random subset (or `only` these roles)."""
     bar = style.beats_per_bar
-    harmony = make_harmony(rng, style.modes, style.sevenths, [(section.first, section.bars) for section in sections], bar)
+    harmony = make_harmony(
+        rng, style.modes, style.sevenths, [(section.first, section.bars) for section in sections], bar
+    )
     has = {
-        "bass": rng.random() < 0.9, "chords": rng.random() < 0.88, "chords2": rng.random() < 0.4, "pad": rng.random() < 0.3,
-        "melody": rng.random() < 0.5, "voice": rng.random() < 0.5,
+        "bass": rng.random() < 0.9,
+        "chords": rng.random() < 0.88,
+        "chords2": rng.random() < 0.4,
+        "pad": rng.random() < 0.3,
+        "melody": rng.random() < 0.5,
+        "voice": rng.random() < 0.5,
     }
     if only is not None:
         has = {role: role in only for role in has}
@@ -95,15 +126,24 @@ def tuned_parts(
     human = style.human * rng.uniform(0.6, 1.5)
     named = rng.random() < 0.7
     tracks: dict[str, Track] = {}
-    roles = {"bass": ("bass", style.bass_programs), "chords": ("chords", style.chord_programs), "chords2": ("chords", style.chord_programs),
-             "pad": ("pad", (*PADS, *STRINGS)), "melody": ("melody", style.melody_programs), "voice": ("voice", ())}
+    roles: dict[str, tuple[Role, tuple[int, ...]]] = {
+        "bass": ("bass", style.bass_programs),
+        "chords": ("chords", style.chord_programs),
+        "chords2": ("chords", style.chord_programs),
+        "pad": ("pad", (*PADS, *STRINGS)),
+        "melody": ("melody", style.melody_programs),
+        "voice": ("voice", ()),
+    }
     for name, (role, programs) in roles.items():
         if has[name]:
             program = rng.choice(programs) if programs and named else None
-            tracks[name] = Track(role, program, jitter=human)  # type: ignore[arg-type]
+            tracks[name] = Track(role, program, jitter=human)
     how_bass = rng.choice(style.bass)
     ways = [rng.choice(style.chords), rng.choice(style.chords)]
-    singers = {"melody": Singer(rng, bar, style.slots, voice=False), "voice": Singer(rng, bar, style.slots, voice=True)}
+    singers = {
+        "melody": Singer(rng, bar, style.slots, voice=False),
+        "voice": Singer(rng, bar, style.slots, voice=True),
+    }
     for section in sections:
         bars = range(section.first, section.first + section.bars)
         alone = section.kind in ("intro", "break") or (section.kind == "sparse" and rng.random() < 0.5)
@@ -119,7 +159,15 @@ def tuned_parts(
                 continue
             events = tracks[name].events
             if name == "bass":
-                events += bass_line(rng, how_bass if rng.random() < 0.85 else rng.choice(style.bass), harmony, bars, bar, style.slots, kicks)
+                events += bass_line(
+                    rng,
+                    how_bass if rng.random() < 0.85 else rng.choice(style.bass),
+                    harmony,
+                    bars,
+                    bar,
+                    style.slots,
+                    kicks,
+                )
             elif name in ("chords", "chords2"):
                 way = ways[name == "chords2"] if rng.random() < 0.75 else rng.choice(style.chords)
                 events += accompaniment(rng, way, harmony, bars, bar, style.slots, push)
@@ -131,7 +179,7 @@ def tuned_parts(
 
 
 def compose_score(rng: random.Random, style: Style, beats: int) -> Score:
-    """A whole score in a style, at least `beats` long."""
+    """Compose a whole score in a style, at least `beats` long."""
     bar = style.beats_per_bar
     sections = make_sections(rng, beats // bar + 1)
     drums = rng.random() < style.drums_chance
@@ -144,8 +192,22 @@ def compose_score(rng: random.Random, style: Style, beats: int) -> Score:
         tracks += [kit, percussion]
     alone = drums and rng.random() < 0.05
     if not alone:
-        only = None if drums else frozenset(["chords", *(role for role in ("bass", "melody", "pad", "voice", "chords2") if rng.random() < 0.6)])
+        only = (
+            None
+            if drums
+            else frozenset(
+                ["chords", *(role for role in ("bass", "melody", "pad", "voice", "chords2") if rng.random() < 0.6)]
+            )
+        )
         tuned, _ = tuned_parts(rng, style, sections, kicks, only)
         tracks += tuned
     swing = rng.uniform(*style.swing) if rng.random() < 0.75 else 0.5
-    return Score(style.name, "composed", sections[-1].first * bar + sections[-1].bars * bar, bar, tracks, swing, style.swing_unit)
+    return Score(
+        style.name,
+        "composed",
+        sections[-1].first * bar + sections[-1].bars * bar,
+        bar,
+        tracks,
+        swing,
+        style.swing_unit,
+    )

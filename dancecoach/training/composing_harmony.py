@@ -6,21 +6,66 @@ import random
 from dataclasses import dataclass
 
 SCALES: dict[str, tuple[int, ...]] = {
-    "major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "dorian": (0, 2, 3, 5, 7, 9, 10),
-    "mixolydian": (0, 2, 4, 5, 7, 9, 10), "phrygian": (0, 1, 3, 5, 7, 8, 10), "blues": (0, 2, 4, 5, 7, 9, 10),
-    "jazz": (0, 2, 4, 5, 7, 9, 11), "jazzminor": (0, 2, 3, 5, 7, 8, 11),
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "blues": (0, 2, 4, 5, 7, 9, 10),
+    "jazz": (0, 2, 4, 5, 7, 9, 11),
+    "jazzminor": (0, 2, 3, 5, 7, 8, 11),
 }
 # Degrees of the scale, 0 is the tonic.
 PROGRESSIONS: dict[str, tuple[tuple[int, ...], ...]] = {
-    "major": ((0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 3, 4), (0, 3, 4, 4), (0, 3, 0, 4), (0, 1, 4, 0), (3, 4, 5, 0), (0, 2, 3, 4), (3, 0, 4, 5),
-              (0, 4, 1, 3), (0, 3), (0, 4), (0, 4, 5, 2, 3, 0, 3, 4), (0, 0, 3, 3, 0, 0, 4, 0), (5, 4, 3, 4), (1, 4, 0, 5)),
-    "minor": ((0, 5, 2, 6), (0, 6, 5, 6), (0, 6, 5, 4), (0, 3, 4, 0), (0, 5, 3, 4), (0, 2, 6, 3), (0, 3, 6, 2), (0, 5), (0, 6), (0,),
-              (5, 6, 0, 0), (0, 0, 5, 6), (0, 4, 5, 3), (3, 6, 2, 5, 1, 4, 0, 0), (0, 0, 3, 5), (0, 2, 5, 4)),
+    "major": (
+        (0, 4, 5, 3),
+        (5, 3, 0, 4),
+        (0, 5, 3, 4),
+        (0, 3, 4, 4),
+        (0, 3, 0, 4),
+        (0, 1, 4, 0),
+        (3, 4, 5, 0),
+        (0, 2, 3, 4),
+        (3, 0, 4, 5),
+        (0, 4, 1, 3),
+        (0, 3),
+        (0, 4),
+        (0, 4, 5, 2, 3, 0, 3, 4),
+        (0, 0, 3, 3, 0, 0, 4, 0),
+        (5, 4, 3, 4),
+        (1, 4, 0, 5),
+    ),
+    "minor": (
+        (0, 5, 2, 6),
+        (0, 6, 5, 6),
+        (0, 6, 5, 4),
+        (0, 3, 4, 0),
+        (0, 5, 3, 4),
+        (0, 2, 6, 3),
+        (0, 3, 6, 2),
+        (0, 5),
+        (0, 6),
+        (0,),
+        (5, 6, 0, 0),
+        (0, 0, 5, 6),
+        (0, 4, 5, 3),
+        (3, 6, 2, 5, 1, 4, 0, 0),
+        (0, 0, 3, 5),
+        (0, 2, 5, 4),
+    ),
     "dorian": ((0, 3), (0, 3, 0, 6), (0, 6, 3, 3), (0, 1), (0, 2, 3, 6), (0,), (0, 4)),
     "mixolydian": ((0, 6, 3, 0), (0, 6), (0, 3, 6, 3), (0, 4, 6, 3), (0,), (0, 0, 6, 3)),
     "phrygian": ((0, 1), (0, 1, 0, 6), (0, 5, 1, 0), (0, 0, 1, 2), (0,), (0, 6, 5, 1)),
     "blues": ((0, 0, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4), (0, 3, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4), (0, 3, 0, 4), (0,)),
-    "jazz": ((1, 4, 0, 5), (0, 5, 1, 4), (1, 4, 0, 0), (2, 5, 1, 4), (0, 3, 2, 5, 1, 4, 0, 4), (0, 0, 1, 4), (3, 3, 0, 0, 1, 4, 0, 5)),
+    "jazz": (
+        (1, 4, 0, 5),
+        (0, 5, 1, 4),
+        (1, 4, 0, 0),
+        (2, 5, 1, 4),
+        (0, 3, 2, 5, 1, 4, 0, 4),
+        (0, 0, 1, 4),
+        (3, 3, 0, 0, 1, 4, 0, 5),
+    ),
     "jazzminor": ((0, 3, 1, 4), (1, 4, 0, 0), (0, 5, 1, 4), (3, 1, 4, 0)),
 }
 
@@ -53,13 +98,18 @@ class Harmony:
         return self.chords[index]
 
 
-def make_harmony(rng: random.Random, modes: tuple[str, ...], sevenths: float, sections: list[tuple[int, int]], bar: int) -> Harmony:
-    """Chords for sections given as (first bar, bars); `bar` beats each; one to three progressions recur among them."""
+def make_harmony(
+    rng: random.Random, modes: tuple[str, ...], sevenths: float, sections: list[tuple[int, int]], bar: int
+) -> Harmony:
+    """Chords for sections given as (first bar, bars); `bar` beats each; a few progressions recur."""
     mode = rng.choice(modes)
     key = rng.randrange(12)
     scale = tuple((key + step) % 12 for step in SCALES[mode])
     seventh = rng.random() < sevenths
-    pool = [(rng.choice(PROGRESSIONS[mode]), rng.choices((0.5, 1.0, 2.0), (0.15, 0.62, 0.23))[0]) for _ in range(rng.choice((1, 2, 2, 3)))]
+    pool = [
+        (rng.choice(PROGRESSIONS[mode]), rng.choices((0.5, 1.0, 2.0), (0.15, 0.62, 0.23))[0])
+        for _ in range(rng.choice((1, 2, 2, 3)))
+    ]
     raised = mode in ("minor",) and rng.random() < 0.4
     late = rng.random() < 0.06
     chords: list[Chord] = []

@@ -11,28 +11,63 @@ Hits = list[tuple[float, float]]  # (position in the bar, length), beats
 
 # Rhythms of accompaniment in a bar of four, sixteen slots; other bars take what fits.
 _RHYTHMS: dict[str, tuple[str, ...]] = {
-    "stabs": ("--x---x---x---x-", "x--x--x---------", "x--x------x--x--", "---x--x-----x---", "x-----x---x-----", "--x-------x--x--"),
+    "stabs": (
+        "--x---x---x---x-",
+        "x--x--x---------",
+        "x--x------x--x--",
+        "---x--x-----x---",
+        "x-----x---x-----",
+        "--x-------x--x--",
+    ),
     "tresillo": ("x--x--x-x--x--x-", "x--x--x---x---x-", "x--x--x--x--x-x-"),
     "offbeats": ("--x---x---x---x-", "--x---x---x---xx"),
-    "sixteenths": ("x-xx-xx-x-xx-xx-", "xxx-xx-xxxx-x-xx", "--x--xx---x--xx-", "x--xx-x--xx-x--x", "xxxxxxxxxxxxxxxx"),
+    "sixteenths": (
+        "x-xx-xx-x-xx-xx-",
+        "xxx-xx-xxxx-x-xx",
+        "--x--xx---x--xx-",
+        "x--xx-x--xx-x--x",
+        "xxxxxxxxxxxxxxxx",
+    ),
     "skank": ("----x-------x---", "--x---x---x---x-", "----xx------x---"),
     "bubble": ("--x-x-x-x-x-x-x-", "-xx--xx--xx--xx-"),
     "bossa": ("x-----x-----x---", "x--x--x---x--x--", "--x---x--x--x---"),
     "charleston": ("x-----x---------", "------x-------x-", "--x-------x-----", "x-----x-------x-"),
     "power": ("x---------------", "x-------x-------", "x-----x---------", "x--x--x---x---x-", "x-----x-x-----x-"),
-    "power8": ("x-x-x-x-x-x-x-x-",), "eighths": ("x-x-x-x-x-x-x-x-",), "gated": ("x-xxx-xxx-xxx-xx", "x--x--x--x--x-x-", "x-x-x-x-x-x-x-x-"),
-    "quarters": ("x---x---x---x---",), "strings": ("x---------------", "x-------x-------", "x-x-x-x-x-x-x-x-"),
-    "strum": ("x---x-x---x-x-x-", "x-x-x-x-x-x-x-x-", "x---x-x-x---x-x-", "x---x---x---x-x-", "x-----x---x---x-", "x---x-xx--xxx-xx"),
-    "boomchick": ("--x---x---x---x-", "----x-------x---"), "oompah": ("----x---x---",),
+    "power8": ("x-x-x-x-x-x-x-x-",),
+    "eighths": ("x-x-x-x-x-x-x-x-",),
+    "gated": ("x-xxx-xxx-xxx-xx", "x--x--x--x--x-x-", "x-x-x-x-x-x-x-x-"),
+    "quarters": ("x---x---x---x---",),
+    "strings": ("x---------------", "x-------x-------", "x-x-x-x-x-x-x-x-"),
+    "strum": (
+        "x---x-x---x-x-x-",
+        "x-x-x-x-x-x-x-x-",
+        "x---x-x-x---x-x-",
+        "x---x---x---x-x-",
+        "x-----x---x---x-",
+        "x---x-xx--xxx-xx",
+    ),
+    "boomchick": ("--x---x---x---x-", "----x-------x---"),
+    "oompah": ("----x---x---",),
     "brass": ("x-----x---------", "--------------xx", "x--x------------", "------x---x-x---"),
-    "chug": ("xxxxxxxxxxxxxxxx", "x-xxx-xxx-xxx-xx", "xx-xx-xxx-xx-xxx", "xxx-xxx-x-x-xxx-"), "gallop": ("x-xxx-xxx-xxx-xx",),
+    "chug": ("xxxxxxxxxxxxxxxx", "x-xxx-xxx-xxx-xx", "xx-xx-xxx-xx-xxx", "xxx-xxx-x-x-xxx-"),
+    "gallop": ("x-xxx-xxx-xxx-xx",),
 }
 _BASSES: dict[str, tuple[str, ...]] = {
-    "eighths": ("x-x-x-x-x-x-x-x-",), "quarters": ("x---x---x---x---",), "offbeat": ("--x---x---x---x-",),
-    "rolling": ("-xxx-xxx-xxx-xxx", "--xx--xx--xx--xx"), "pulse16": ("xxxxxxxxxxxxxxxx",), "long": ("x---------------", "x-------x-------"),
-    "tresillo": ("x--x--x-x--x--x-", "x--x--x---------", "x-----x-x--x--x-"), "tumbao": ("------x-----x---",), "cha": ("x-----x-----x---",),
-    "bachata": ("x-------x---x---", "x-----x-x---x-x-"), "cumbia": ("x-------x---x---",), "samba": ("x-----xxx-----xx", "x-----x-x-----x-"),
-    "gallop": ("x-xxx-xxx-xxx-xx",), "chug": ("xxxxxxxxxxxxxxxx", "x-xxx-xxx-xxx-xx"), "twobeat": ("x-------x-------",),
+    "eighths": ("x-x-x-x-x-x-x-x-",),
+    "quarters": ("x---x---x---x---",),
+    "offbeat": ("--x---x---x---x-",),
+    "rolling": ("-xxx-xxx-xxx-xxx", "--xx--xx--xx--xx"),
+    "pulse16": ("xxxxxxxxxxxxxxxx",),
+    "long": ("x---------------", "x-------x-------"),
+    "tresillo": ("x--x--x-x--x--x-", "x--x--x---------", "x-----x-x--x--x-"),
+    "tumbao": ("------x-----x---",),
+    "cha": ("x-----x-----x---",),
+    "bachata": ("x-------x---x---", "x-----x-x---x-x-"),
+    "cumbia": ("x-------x---x---",),
+    "samba": ("x-----xxx-----xx", "x-----x-x-----x-"),
+    "gallop": ("x-xxx-xxx-xxx-xx",),
+    "chug": ("xxxxxxxxxxxxxxxx", "x-xxx-xxx-xxx-xx"),
+    "twobeat": ("x-------x-------",),
     "dub": ("x-----x-x---x---", "----x-x-x-------", "x-x---x---x-----", "--x-x---x-x-x-x-"),
     "slap": ("x--x-xx---xx--xx",),
 }
@@ -47,16 +82,24 @@ def _pattern(text: str, beats: int, slots: int) -> list[float]:
 
 
 def _free(rng: random.Random, beats: int, slots: int, density: float, offbeat: float) -> list[float]:
-    """A motif of free rhythm: strong places more often, syncopation by `offbeat`."""
+    """Return a motif of free rhythm: strong places more often, syncopation by `offbeat`."""
     places = []
     for slot in range(beats * slots):
-        weight = 1.0 if slot % slots == 0 else 0.55 + 0.5 * offbeat if slots == 4 and slot % 4 == 2 else 0.2 + 0.6 * offbeat
+        weight = (
+            1.0
+            if slot % slots == 0
+            else 0.55 + 0.5 * offbeat
+            if slots == 4 and slot % 4 == 2
+            else 0.2 + 0.6 * offbeat
+        )
         if rng.random() < density * weight:
             places.append(slot / slots)
     return places or [0.0]
 
 
-def bass_line(rng: random.Random, how: str, harmony: Harmony, bars: range, bar: int, slots: int, kicks: list[list[float]]) -> list[Event]:
+def bass_line(
+    rng: random.Random, how: str, harmony: Harmony, bars: range, bar: int, slots: int, kicks: list[list[float]]
+) -> list[Event]:
     """Bass of some bars; `kicks` are the kick's positions of typical bars, for lines that follow them."""
     low = rng.randrange(34, 44)
     motifs: list[list[float]] = []
@@ -95,7 +138,9 @@ def bass_line(rng: random.Random, how: str, harmony: Harmony, bars: range, bar: 
             for index, position in enumerate((0.0, 2.0) if how == "fifths" else (0.0,)):
                 if position < bar:
                     root = nearest(harmony.at(base + position).root, low)
-                    events.append((base + position, 1.0 * staccato * (1.6 if bar == 3 else 1), root - 5 * index, 95.0, 0.0))
+                    events.append(
+                        (base + position, 1.0 * staccato * (1.6 if bar == 3 else 1), root - 5 * index, 95.0, 0.0)
+                    )
             if how == "waltz" and rng.random() < 0.15:
                 events.append((base + bar - 1, 0.8, nearest(harmony.at(base + bar - 1).root, low) + 7, 80.0, 0.0))
             continue
@@ -125,11 +170,28 @@ def bass_line(rng: random.Random, how: str, harmony: Harmony, bars: range, bar: 
         if how not in ("tumbao", "pulse16", "rolling", "offbeat") and rng.random() < 0.06:
             # A leading note into the next bar.
             goal = nearest(harmony.at(base + bar).root, low)
-            events.append((base + bar - 0.5 if slots == 4 else base + bar - 1 / 3, 0.4, goal + rng.choice((-1, -2, 2, -5)), 84.0, 0.0))
+            events.append(
+                (
+                    base + bar - 0.5 if slots == 4 else base + bar - 1 / 3,
+                    0.4,
+                    goal + rng.choice((-1, -2, 2, -5)),
+                    84.0,
+                    0.0,
+                )
+            )
     return events
 
 
-def _walk(rng: random.Random, events: list[Event], harmony: Harmony, base: float, bar: int, low: int, boogie: bool, slots: int) -> None:
+def _walk(
+    rng: random.Random,
+    events: list[Event],
+    harmony: Harmony,
+    base: float,
+    bar: int,
+    low: int,
+    boogie: bool,
+    slots: int,
+) -> None:
     for beat in range(bar):
         chord = harmony.at(base + beat)
         root = nearest(chord.root, low)
@@ -146,7 +208,9 @@ def _walk(rng: random.Random, events: list[Event], harmony: Harmony, base: float
             events.append((base + beat + (2 / 3 if slots == 3 else 0.5), 0.3, pitch, 70.0, 0.0))
 
 
-def accompaniment(rng: random.Random, how: str, harmony: Harmony, bars: range, bar: int, slots: int, push: float) -> list[Event]:
+def accompaniment(
+    rng: random.Random, how: str, harmony: Harmony, bars: range, bar: int, slots: int, push: float
+) -> list[Event]:
     """Chords of some bars, played as `how` says; `push` is the chance of a change half a beat early."""
     events: list[Event] = []
     around = rng.randrange(54, 72)
@@ -163,7 +227,10 @@ def accompaniment(rng: random.Random, how: str, harmony: Harmony, bars: range, b
         density = {"riff": 0.6, "loop": 0.35, "comp": 0.35}[how]
         motifs = [_free(rng, bar, slots, density, rng.uniform(0.2, 0.9)) for _ in range(rng.choice((1, 2, 2, 4)))]
     elif how in _RHYTHMS:
-        motifs = [_pattern(text, bar, slots) or [0.0] for text in rng.sample(_RHYTHMS[how], min(len(_RHYTHMS[how]), rng.choice((1, 1, 2))))]
+        motifs = [
+            _pattern(text, bar, slots) or [0.0]
+            for text in rng.sample(_RHYTHMS[how], min(len(_RHYTHMS[how]), rng.choice((1, 1, 2))))
+        ]
     else:
         motifs = []
     power = how in ("power", "power8", "chug", "gallop", "riff")
@@ -188,7 +255,9 @@ def accompaniment(rng: random.Random, how: str, harmony: Harmony, bars: range, b
             if power:
                 root = nearest(chord.root, 44)
                 if how == "riff":
-                    events.append((base + position, length, root + steps[(index + number % 2 * 8) % 16], 92 + accent, 0.0))
+                    events.append(
+                        (base + position, length, root + steps[(index + number % 2 * 8) % 16], 92 + accent, 0.0)
+                    )
                     continue
                 muted = how in ("chug", "gallop") and position != 0.0
                 if how in ("chug", "gallop", "power8"):
@@ -210,7 +279,17 @@ def accompaniment(rng: random.Random, how: str, harmony: Harmony, bars: range, b
     return events
 
 
-def _held(rng: random.Random, events: list[Event], harmony: Harmony, base: float, bar: int, around: int, count: int, gain: float, early: float) -> None:
+def _held(
+    rng: random.Random,
+    events: list[Event],
+    harmony: Harmony,
+    base: float,
+    bar: int,
+    around: int,
+    count: int,
+    gain: float,
+    early: float,
+) -> None:
     position = base
     while position < base + bar - 1e-6:
         chord = harmony.at(position)
@@ -218,13 +297,41 @@ def _held(rng: random.Random, events: list[Event], harmony: Harmony, base: float
         if chord.start >= position - 1e-6 or rng.random() < 0.6:
             ahead = early if position > 0 and chord.start >= position - 1e-6 and position == base else 0.0
             for pitch in voicing(rng, chord, around, count):
-                events.append((position - ahead, (min(chord.end, base + 2 * bar) - position + ahead) * 0.98, pitch, 70 + gain, 0.0))
+                events.append(
+                    (
+                        position - ahead,
+                        (min(chord.end, base + 2 * bar) - position + ahead) * 0.98,
+                        pitch,
+                        70 + gain,
+                        0.0,
+                    )
+                )
         position = end
 
 
-def _arpeggio(rng: random.Random, events: list[Event], how: str, harmony: Harmony, bars: range, bar: int, slots: int, around: int) -> None:
+def _arpeggio(
+    rng: random.Random,
+    events: list[Event],
+    how: str,
+    harmony: Harmony,
+    bars: range,
+    bar: int,
+    slots: int,
+    around: int,
+) -> None:
     rate = slots if how == "arp16" or slots == 3 else 2
-    order = rng.choice(((0, 1, 2, 3), (0, 2, 1, 3), (3, 2, 1, 0), (0, 1, 2, 3, 2, 1), (0, 2, 3, 2), (0, 3, 2, 1, 2, 3), (0, 1, 2), (0, 2, 4, 5, 3, 1)))
+    order = rng.choice(
+        (
+            (0, 1, 2, 3),
+            (0, 2, 1, 3),
+            (3, 2, 1, 0),
+            (0, 1, 2, 3, 2, 1),
+            (0, 2, 3, 2),
+            (0, 3, 2, 1, 2, 3),
+            (0, 1, 2),
+            (0, 2, 4, 5, 3, 1),
+        )
+    )
     restart = rng.random() < 0.75
     holes = {step for step in range(bar * rate) if rng.random() < rng.choice((0.0, 0.1, 0.25)) and step}
     bass = rng.random() < 0.35
@@ -248,7 +355,13 @@ def _arpeggio(rng: random.Random, events: list[Event], how: str, harmony: Harmon
 
 
 def _montuno(rng: random.Random, events: list[Event], harmony: Harmony, bars: range, bar: int, around: int) -> None:
-    two_bars = rng.choice((((0, 1, 1.5, 2.5, 3.5), (0.5, 1.5, 2.5, 3.5)), ((0, 1, 1.5, 2.5, 3.5), (0.5, 1.5, 2, 3, 3.5)), ((0.5, 1.5, 2.5, 3.5), (0, 1, 1.5, 2.5, 3.5))))
+    two_bars = rng.choice(
+        (
+            ((0, 1, 1.5, 2.5, 3.5), (0.5, 1.5, 2.5, 3.5)),
+            ((0, 1, 1.5, 2.5, 3.5), (0.5, 1.5, 2, 3, 3.5)),
+            ((0.5, 1.5, 2.5, 3.5), (0, 1, 1.5, 2.5, 3.5)),
+        )
+    )
     for number in bars:
         for index, position in enumerate(two_bars[number % 2]):
             # The last syncopation already belongs to the next chord.
@@ -284,7 +397,11 @@ class Singer:
                 if number == self.phrase - 1 and place > bar - breath:
                     continue
                 # Sung notes anticipate strong beats often.
-                early = 0.5 if self.slots == 4 and place % 2 == 0 and (number or place) and rng.random() < 0.35 * self.offbeat else 0.0
+                early = (
+                    0.5
+                    if self.slots == 4 and place % 2 == 0 and (number or place) and rng.random() < 0.35 * self.offbeat
+                    else 0.0
+                )
                 positions.append(number * bar + place - early)
         positions = sorted(set(positions))
         if rng.random() < 0.3:
@@ -294,7 +411,7 @@ class Singer:
         return positions, steps
 
     def sing(self, harmony: Harmony, bars: range) -> list[Event]:
-        """Notes of some bars, which start with a phrase."""
+        """Return the notes of some bars, which start with a phrase."""
         rng, events = self.rng, []
         form = rng.choice(((0, 0, 0, 1), (0, 1, 0, 1), (0, 1, 0, 2), (0, 0, 1, 2)))
         scale = harmony.scale
@@ -312,14 +429,30 @@ class Singer:
                 degree += step
                 if abs(level := degree - 3) > 6:
                     degree -= 4 if level > 0 else -4
-                pitch = self.centre + (scale[degree % 7] - scale[0]) % 12 + 12 * (degree // 7) + (harmony.key - self.centre + 6) % 12 - 6
+                pitch = (
+                    self.centre
+                    + (scale[degree % 7] - scale[0]) % 12
+                    + 12 * (degree // 7)
+                    + (harmony.key - self.centre + 6) % 12
+                    - 6
+                )
                 if position % 1 == 0:
                     pitch = _toward(harmony.at(start), pitch)
-                length = min((following - position) * (rng.uniform(0.75, 0.98) if self.voice else rng.uniform(0.5, 0.98)), 3.0)
-                events.append((start, max(length, 0.12), pitch, 88.0 + (6 if position % 1 == 0 else 0) + rng.gauss(0, 4), self.shift))
+                length = min(
+                    (following - position) * (rng.uniform(0.75, 0.98) if self.voice else rng.uniform(0.5, 0.98)), 3.0
+                )
+                events.append(
+                    (
+                        start,
+                        max(length, 0.12),
+                        pitch,
+                        88.0 + (6 if position % 1 == 0 else 0) + rng.gauss(0, 4),
+                        self.shift,
+                    )
+                )
         return events
 
 
 def _toward(chord: Chord, pitch: int) -> int:
-    """The pitch of the chord nearest to a pitch."""
+    """Return the pitch of the chord nearest to a pitch."""
     return min((nearest(note, pitch) for note in chord.notes), key=lambda near: abs(near - pitch))

@@ -32,7 +32,10 @@ class Track:
 
 @dataclass(slots=True)
 class Score:
-    """Tracks whose position 0 is a downbeat; `beats` long; swing as the share of the first half of `swing_unit` beats."""
+    """Tracks whose position 0 is a downbeat; `beats` long.
+
+    `swing` is the share of `swing_unit` beats that its first half takes.
+    """
 
     style: str
     source: str
@@ -44,7 +47,7 @@ class Score:
 
 
 def swing_positions(positions: Floats, ratio: float, unit: float) -> Floats:
-    """Positions (N,) in beats with the middle of each `unit` moved to `ratio` of it; what lies between is stretched."""
+    """Return positions (N,) in beats with the middle of each `unit` moved to `ratio` of it."""
     if abs(ratio - 0.5) < 1e-6:
         return positions
     whole = np.floor(positions / unit + 1e-9)
@@ -113,12 +116,19 @@ def perform(
         if pause is not None:
             late = table[:, 0] >= gap[1] - 1e-6 if gap is not None else start >= pause[1]
             start = np.where(late, np.maximum(start, pause[1] - 0.004), start)
-            end = np.where(late, np.maximum(end, start + 0.03), np.clip(end, start + 0.03, np.maximum(pause[0], start + 0.04)))
+            end = np.where(
+                late, np.maximum(end, start + 0.03), np.clip(end, start + 0.03, np.maximum(pause[0], start + 0.04))
+            )
         end = np.minimum(end, duration)
         keep = start < duration - 0.01
         velocity = np.clip(np.rint(table[:, 3] + noise.normal(0.0, 4.0, len(table))), 1, 127).astype(int)
         order = np.argsort(start[keep], kind="stable")
-        columns = (start[keep][order], (end - start)[keep][order], table[:, 2].astype(int)[keep][order], velocity[keep][order])
+        columns = (
+            start[keep][order],
+            (end - start)[keep][order],
+            table[:, 2].astype(int)[keep][order],
+            velocity[keep][order],
+        )
         notes = tuple(map(Note, *(column.tolist() for column in columns)))
         if notes:
             parts.append(Part(track.role, notes, track.program))
@@ -134,7 +144,7 @@ def _annotate(
     duration: float,
     events: tuple[tuple[float, str], ...],
 ) -> Piece:
-    """The piece of these parts with the beats of the time in which music is heard."""
+    """Make the piece of these parts with the beats of the time in which music is heard."""
     in_bar = np.arange(len(times)) % score.beats_per_bar + 1.0
     kept = (times >= 0.0) & (times < duration)
     marks = [(t, kind) for t, kind in events if 0.0 < t < duration]
@@ -151,5 +161,12 @@ def _annotate(
     else:
         kept &= False
     return Piece(
-        score.style, score.source, duration, times[kept], in_bar[kept], score.beats_per_bar, tuple(parts), tuple(sorted(marks))
+        score.style,
+        score.source,
+        duration,
+        times[kept],
+        in_bar[kept],
+        score.beats_per_bar,
+        tuple(parts),
+        tuple(sorted(marks)),
     )

@@ -10,7 +10,13 @@ from dancecoach.types import Floats
 
 # How tempo behaves, with weights: about seven pieces in ten keep theirs.
 TEMPO_KINDS: dict[str, float] = {
-    "steady": 0.55, "loose": 0.15, "drift": 0.10, "curve": 0.12, "accelerando": 0.02, "ritardando": 0.03, "jump": 0.03,
+    "steady": 0.55,
+    "loose": 0.15,
+    "drift": 0.10,
+    "curve": 0.12,
+    "accelerando": 0.02,
+    "ritardando": 0.03,
+    "jump": 0.03,
 }
 
 
@@ -22,7 +28,7 @@ def draw_kind(rng: random.Random) -> str:
 def beat_grid(
     rng: random.Random, kind: str, bpm: float, beats: int, beats_per_bar: int, curve: Floats | None, earliest: int
 ) -> tuple[Floats, tuple[tuple[float, str], ...]]:
-    """Times of beats 0…`beats`, s, and events of tempo.
+    """Return the times of beats 0…`beats`, s, and events of tempo.
 
     Parameters
     ----------
