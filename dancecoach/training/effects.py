@@ -43,7 +43,7 @@ def shelf_or_peak(
             -sign * 2 * ((a - 1) + sign * (a + 1) * cos),
             (a + 1) + sign * (a - 1) * cos - root,
         )
-    return np.array([[*b, *c]]) / c[0]
+    return np.asarray(np.array([[*b, *c]]) / c[0], dtype=np.float64)
 
 
 def passes(kind: Literal["low", "high"], frequency: float, rate: int, order: int = 2) -> Sections:
@@ -108,7 +108,7 @@ def compress(
         keep = quick if value < gain else slow
         gain = value + keep * (gain - value)
         gains.append(gain)
-    return samples * _block_gain(np.float32(10) ** (np.array(gains, np.float32) / 20), len(samples))
+    return samples * _block_gain(np.power(10, np.asarray(gains) / 20).astype(np.float32), len(samples))
 
 
 def saturate(samples: Samples, drive: float, kind: int = 0) -> Samples:
@@ -174,7 +174,7 @@ def phaser(samples: Samples, rng: Random) -> Samples:
         chain = samples
         for _ in range(4):
             c = rng.uniform(-0.95, -0.3)
-            chain = lfilter(np.float32([c, 1]), np.float32([1, c]), chain)
+            chain = lfilter(np.array([c, 1], np.float32), np.array([1, c], np.float32), chain)
         turned.append(chain)
     fade = 0.5 + 0.5 * _slow_wave(len(samples), rng.uniform(0.1, 1.5), rng)
     return np.asarray(0.6 * (samples + turned[0] + fade * (turned[1] - turned[0])), dtype=np.float32)
@@ -252,7 +252,7 @@ def gate(samples: Samples, period: float, offset: float, rng: Random) -> Samples
     place = t / period
     step = np.floor(place)
     is_open = (place - step < rng.uniform(0.4, 0.95)) * pattern[step.astype(np.int64) % 8]
-    smooth = lfilter(np.float32([0.01]), np.float32([1, -0.99]), is_open.astype(np.float32))
+    smooth = lfilter(np.array([0.01], np.float32), np.array([1, -0.99], np.float32), is_open.astype(np.float32))
     return np.asarray(samples * smooth, dtype=np.float32)
 
 
@@ -281,7 +281,7 @@ def limit(samples: Samples, drive: float, ceiling: float = 1.0) -> Samples:
     for value in wanted.tolist():
         gain = value if value < gain else value + keep * (gain - value)
         gains.append(gain)
-    y = x * _block_gain(np.array(gains, np.float32), len(x))
+    y = x * _block_gain(np.asarray(gains).astype(np.float32), len(x))
     return np.asarray(np.clip(y, -1, 1) * np.float32(ceiling), dtype=np.float32)
 
 

@@ -52,6 +52,8 @@ def _fluidsynth() -> Any:
         return None
     write.restype = ctypes.c_int
     write.argtypes = [ctypes.c_void_p, ctypes.c_int] + [ctypes.c_void_p, ctypes.c_int, ctypes.c_int] * 2
+    off = module._fl.fluid_synth_all_sounds_off
+    off.restype, off.argtypes = ctypes.c_int, [ctypes.c_void_p, ctypes.c_int]
     return module
 
 
@@ -107,7 +109,12 @@ class SoundFont:
         synth = self._load()
         blocks = -(-count // BLOCK)
         left, right = np.zeros(blocks * BLOCK, np.float32), np.zeros(blocks * BLOCK, np.float32)
-        synth.system_reset()
+        # What was played before must not ring on; a reset of the synthesiser would let it.
+        _fluidsynth()._fl.fluid_synth_all_sounds_off(synth.synth, -1)
+        for _ in range(200):
+            self._write(left, right, 0, BLOCK)
+            if not left[:BLOCK].any() and not right[:BLOCK].any():
+                break
         # Drum kits sound on the drum channel only.
         channel = 9 if bank == DRUM_BANK else 0
         synth.program_select(channel, self._id, bank, program)

@@ -161,7 +161,7 @@ def _loose_files() -> list[Source]:
     return [source]
 
 
-def trim_to_onset(samples: Samples, threshold: float = 0.06) -> Samples:
+def trim_to_onset(samples: Samples, threshold: float = 0.12) -> Samples:
     """Return `samples` (N,) from just before they first exceed `threshold` of their peak; empty when silent."""
     loud = np.abs(samples)
     peak = float(loud.max(initial=0.0))
@@ -184,7 +184,7 @@ def finish_one_shot(samples: Samples) -> Samples:
     sound = sound[: int(audible[-1]) + 64]
     fade = min(len(sound) // 4, RATE // 20)
     sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return (sound / np.abs(sound).max()).astype(np.float32)
+    return np.asarray(sound / np.abs(sound).max(), dtype=np.float32)
 
 
 @lru_cache(maxsize=1500)
@@ -263,7 +263,7 @@ def _time(seconds: float) -> Samples:
 
 def _decay(t: Samples, seconds: float) -> Samples:
     """Return an exponential decay, down to 1/e after `seconds`."""
-    return np.exp(-t / np.float32(seconds)).astype(np.float32)
+    return np.asarray(np.exp(-t / np.float32(seconds)), dtype=np.float32)
 
 
 def _noise(count: int, rng: Random) -> Samples:
@@ -281,7 +281,7 @@ def _band(samples: Samples, low: float, high: float, order: int = 2) -> Samples:
 def _swept(t: Samples, start: float, end: float, sweep: float) -> Samples:
     """Return a sine that falls from `start` to `end` Hz within about `sweep` s, beginning near its crest."""
     phase = end * t + (start - end) * sweep * (1 - np.exp(-t / np.float32(sweep)))
-    return np.sin(2 * np.pi * phase + 0.5).astype(np.float32)
+    return np.asarray(np.sin(2 * np.pi * phase + 0.5), dtype=np.float32)
 
 
 def _kick(rng: Random) -> Samples:
@@ -339,7 +339,7 @@ def _metal(t: Samples, rng: Random) -> Samples:
     phases = np.outer(base * ratios, t).astype(np.float32)
     squares = np.sign(np.sin(2 * np.pi * phases)).sum(axis=0).astype(np.float32) / np.float32(3)
     share = rng.choice([0.0, 1.0, rng.random()])
-    return (share * squares + (1 - share) * _noise(len(t), rng)).astype(np.float32)
+    return np.asarray(share * squares + (1 - share) * _noise(len(t), rng), dtype=np.float32)
 
 
 def _hat(rng: Random, decay: float) -> Samples:
@@ -392,11 +392,8 @@ def _struck(rng: Random, low: float, high: float, decay: tuple[float, float]) ->
 def _rattle(rng: Random) -> Samples:
     t = _time(0.4)
     attack = np.minimum(t / np.float32(rng.uniform(0.001, 0.004)), 1)
-    return (
-        _band(_noise(len(t), rng), rng.uniform(2500, 6000), rng.uniform(8000, 18000))
-        * attack
-        * _decay(t, rng.uniform(0.015, 0.09))
-    )
+    hiss = _band(_noise(len(t), rng), rng.uniform(2500, 6000), rng.uniform(8000, 18000))
+    return np.asarray(hiss * attack * _decay(t, rng.uniform(0.015, 0.09)), dtype=np.float32)
 
 
 def _jingle(rng: Random) -> Samples:

@@ -26,11 +26,13 @@ from dancecoach.training.kits import Random, Samples
 SPEED_OF_SOUND = 343.0  # m/s
 SPEECH_RATE = 22050
 CLIPS = 64  # spoken clips kept; each is the same in every process
-SPOKEN = (
-    "da de di do ba be bi la le lo ma me mi mo na no ra re sa se si so ta te ti to ka ke ko ga go wa we yo you and the "
-    "yeah come on let go now baby never night time love dance what is it one two three okay really so then listen hello "
-    "people money around down town feel real talk walk maybe nobody something please thanks could would left right wait"
-).split()
+_WORDS = (
+    "da de di do ba be bi la le lo ma me mi mo na no ra re sa se si so ta te ti to ka ke ko ga go wa we yo you and "
+    "yeah come on let go now baby never night time love dance what is it one two three okay really so then listen "
+    "hello people money around down town feel real talk walk maybe nobody something please thanks could would left "
+    "right wait the"
+)
+SPOKEN = tuple(_WORDS.split())
 VOICES = ("en-us", "en-gb", "en-gb-scotland", "de", "fr", "es", "it", "pl", "tr", "sv", "pt", "ru", "hi", "ja", "sw")
 VARIANTS = ("", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f3", "+f4", "+croak", "+whisper")
 

@@ -183,7 +183,7 @@ def _jittered(notes: Sequence[Note], rng: Random, spread: float) -> list[Note]:
 def _play_once(
     part: Part, program: int | None, count: int, instruments: Instruments, synth: float, rng: Random
 ) -> Samples:
-    """Return a melodic part played by one instrument: a sound font's with the chance 1 − `synth`, or a synthesiser."""
+    """Return a melodic part played by one instrument: a sound font's or, with the chance `synth`, a synthesiser's."""
     font = instruments.melodic_font(rng)
     if font is None or rng.random() < synth:
         return play_patch(draw_patch(part.role, rng), part.notes, count, rng)
@@ -333,7 +333,10 @@ def _role_gain(role: Role, mood: float, rng: Random) -> float:
 
 
 def render(piece: Piece, rng: Random, instruments: Instruments, sample_rate: int = RATE) -> Samples:
-    """Return a piece as sound, (round(duration · sample_rate),), peak at most 1; each note's onset where it stands."""
+    """Return a piece as sound, (round(duration · sample_rate),), peak at most 1; onsets are where notes start.
+
+    The same for the same state of `rng`, but for inaudible differences that come from FluidSynth's voices.
+    """
     count = max(round(piece.duration * RATE), 1)
     parts = [part for part in piece.parts if part.notes]
     beat = _beat(piece)

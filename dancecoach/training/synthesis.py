@@ -173,7 +173,7 @@ def _envelope(patch: Patch, length: int, held: int) -> Samples:
         envelope[held:] *= fade
         tail = min(256, length)
         envelope[-tail:] *= np.linspace(1, 0, tail, dtype=np.float32)
-    return envelope.astype(np.float32)
+    return np.asarray(envelope, dtype=np.float32)
 
 
 def _frequency(pitch: float) -> float:
