@@ -280,7 +280,6 @@ def _over_drummer(rng: random.Random, corpus: Corpus, split: Split, duration: fl
     names = next((names for word, names in _LIKE if word in take.style), ("rock", "pop"))
     style = replace(BY_NAME[rng.choice(names)], beats_per_bar=bar)
     tracks = [track]
-    swing = 0.5
     if rng.random() > 0.15:
         sections = [
             replace(section, kind="full" if rng.random() < 0.85 else "drums")
@@ -298,10 +297,7 @@ def _over_drummer(rng: random.Random, corpus: Corpus, split: Split, duration: fl
         ]
         tuned, _ = tuned_parts(rng, style, sections, [[p for p in kick if p < bar] for kick in kicks if kick])
         tracks += tuned
-        swing = rng.uniform(*style.swing)
-    return Score(
-        HUMAN_DRUMS, f"groove {take.drummer}", length, bar, tracks, swing, style.swing_unit
-    ), take.bpm * scale
+    return Score(HUMAN_DRUMS, f"groove {take.drummer}", length, bar, tracks), take.bpm * scale
 
 
 _SONG_DRUMS = (

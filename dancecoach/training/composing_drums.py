@@ -149,12 +149,16 @@ class Drummer:
         """
         if mode == "none":
             return
+        if mode in ("half", "build") and not {"snare", "clap", "rim"} & set(self.verse):
+            mode = "full"  # Without a backbeat there is none to move.
         rng, base = self.rng, bar * self.bar
         lanes = self.chorus if loud else self.verse
         gain = 0.8 + 0.25 * intensity
         for name, lane in lanes.items():
             if mode == "hats" and name not in TIMEKEEPERS and name not in PERCUSSION:
                 continue
+            if mode == "hats" and not lane.chances[0]:
+                continue  # Off-beats alone would be heard as the beats.
             if mode == "kick" and name != "kick":
                 continue
             if mode == "percussion" and name not in PERCUSSION:
@@ -179,21 +183,21 @@ class Drummer:
         if self.rolls and mode == "full" and rng.random() < 0.5:
             self._roll(drums, base)
         if self.blast and mode == "full" and loud:
-            for step in range(self.bar * 4):
-                drums.append((base + step / 4, 0.1, 36 if step % 2 == 0 else 38, 96.0, 0.0))
+            steps = range(self.bar * 4)
+            drums += [(base + step / 4, 0.1, 36 if step % 2 == 0 else 38, 96.0, 0.0) for step in steps]
 
     def _roll(self, drums: list[Event], base: float) -> None:
         """Add rolls of the hi-hat in thirty-seconds or triplets within a beat or half of one."""
         rng = self.rng
         first, length = rng.choice((0, 0.5, 1, 1.5, 2.5, 3, 3.5)), rng.choice((0.5, 0.5, 1.0))
         count = round(length * rng.choice((6, 8, 12, 8)))
-        for step in range(count):
-            drums.append((base + first + step * length / count, 0.08, 42, 60.0 + 40.0 * step / count, 0.0))
+        begin, gap = base + first, length / count
+        drums += [(begin + step * gap, 0.08, 42, 60.0 + 40.0 * step / count, 0.0) for step in range(count)]
 
     def _build(self, drums: list[Event], base: float, intensity: float) -> None:
         step = 1.0 if intensity < 0.34 else 0.5 if intensity < 0.67 else 0.25
-        for index in range(round(self.bar / step)):
-            drums.append((base + index * step, 0.1, 38, 60.0 + 45.0 * intensity + _bump(index), 0.0))
+        loud, count = 60.0 + 45.0 * intensity, round(self.bar / step)
+        drums += [(base + index * step, 0.1, 38, loud + _bump(index), 0.0) for index in range(count)]
 
     def fill(self, drums: list[Event], bar: int) -> None:
         """Replace the end of a bar (its events lie at the end of `drums`) by a fill."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dancecoach.training.composing_drums import Drummer, drum_tracks
 from dancecoach.training.composing_harmony import Harmony, make_harmony
-from dancecoach.training.composing_lines import Singer, accompaniment, bass_line
+from dancecoach.training.composing_lines import OFF_THE_BEAT, Singer, accompaniment, bass_line
 from dancecoach.training.composing_score import Event, Score, Track
 from dancecoach.training.pieces import Role
 from dancecoach.training.styles import PADS, STRINGS, Style
@@ -137,7 +137,7 @@ def tuned_parts(
     for name, (role, programs) in roles.items():
         if has[name]:
             program = rng.choice(programs) if programs and named else None
-            tracks[name] = Track(role, program, jitter=human)
+            tracks[name] = Track(role, program, jitter=human, lag=rng.gauss(0.0, human * 0.7))
     how_bass = rng.choice(style.bass)
     ways = [rng.choice(style.chords), rng.choice(style.chords)]
     singers = {
@@ -157,7 +157,7 @@ def tuned_parts(
         for name in tracks:
             if name not in playing:
                 continue
-            events = tracks[name].events
+            events: list[Event] = []
             if name == "bass":
                 events += bass_line(
                     rng,
@@ -170,11 +170,17 @@ def tuned_parts(
                 )
             elif name in ("chords", "chords2"):
                 way = ways[name == "chords2"] if rng.random() < 0.75 else rng.choice(style.chords)
+                if way in OFF_THE_BEAT and (alone or only is not None or section.kind in ("sparse", "build")):
+                    # Off-beats alone would be heard as the beats, and rightly so.
+                    way = rng.choice(("pad", "arp8", "quarters", "strum"))
                 events += accompaniment(rng, way, harmony, bars, bar, style.slots, push)
             elif name == "pad":
                 events += accompaniment(rng, "pad", harmony, bars, bar, style.slots, push)
             else:
                 events += singers[name].sing(harmony, bars)
+            tracks[name].events += [
+                (p, n, pitch, v * (0.8 + 0.25 * section.intensity), s) for p, n, pitch, v, s in events
+            ]
     return [track for track in tracks.values() if track.events], harmony
 
 

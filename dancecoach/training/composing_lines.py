@@ -52,6 +52,10 @@ _RHYTHMS: dict[str, tuple[str, ...]] = {
     "chug": ("xxxxxxxxxxxxxxxx", "x-xxx-xxx-xxx-xx", "xx-xx-xxx-xx-xxx", "xxx-xxx-x-x-xxx-"),
     "gallop": ("x-xxx-xxx-xxx-xx",),
 }
+# Ways of playing that leave the beats to others.
+OFF_THE_BEAT = frozenset(
+    ("stabs", "offbeats", "skank", "bubble", "boomchick", "oompah", "brass", "charleston", "comp", "bossa")
+)
 _BASSES: dict[str, tuple[str, ...]] = {
     "eighths": ("x-x-x-x-x-x-x-x-",),
     "quarters": ("x---x---x---x---",),
@@ -262,8 +266,9 @@ def accompaniment(
                 muted = how in ("chug", "gallop") and position != 0.0
                 if how in ("chug", "gallop", "power8"):
                     length = min(length, 0.4)
-                for pitch in (root, root + 7) if muted else (root, root + 7, root + 12):
-                    events.append((base + position, length, pitch, (82 if muted else 98) + accent + gain, 0.0))
+                pitches = (root, root + 7) if muted else (root, root + 7, root + 12)
+                velocity = (82 if muted else 98) + accent + gain
+                events += [(base + position, length, pitch, velocity, 0.0) for pitch in pitches]
                 continue
             velocity = 78 + accent + gain
             down = index % 2 == 0
@@ -274,8 +279,8 @@ def accompaniment(
         if rng.random() < push * 0.35 and how not in ("skank", "offbeats", "chug", "gallop", "oompah", "power8"):
             chord = harmony.at(base + bar)
             pushed = motif[0] == 0.0
-            for pitch in voicing(rng, chord, around, count):
-                events.append((base + bar - 1 + half, 1 - half + 0.6, pitch, 86 + gain, 0.0))
+            early = base + bar - 1 + half
+            events += [(early, 1.6 - half, pitch, 86 + gain, 0.0) for pitch in voicing(rng, chord, around, count)]
     return events
 
 
@@ -296,16 +301,9 @@ def _held(
         end = min(chord.end, base + bar)
         if chord.start >= position - 1e-6 or rng.random() < 0.6:
             ahead = early if position > 0 and chord.start >= position - 1e-6 and position == base else 0.0
-            for pitch in voicing(rng, chord, around, count):
-                events.append(
-                    (
-                        position - ahead,
-                        (min(chord.end, base + 2 * bar) - position + ahead) * 0.98,
-                        pitch,
-                        70 + gain,
-                        0.0,
-                    )
-                )
+            length = (min(chord.end, base + 2 * bar) - position + ahead) * 0.98
+            pitches = voicing(rng, chord, around, count)
+            events += [(position - ahead, length, pitch, 70 + gain, 0.0) for pitch in pitches]
         position = end
 
 
@@ -368,8 +366,7 @@ def _montuno(rng: random.Random, events: list[Event], harmony: Harmony, bars: ra
             chord = harmony.at(number * bar + position + (0.5 if position == 3.5 else 0.0))
             notes = sorted(nearest(note, around) for note in chord.notes)
             chosen = (notes[0], notes[0] + 12) if index % 2 == 0 else (*notes[1:3], notes[1] + 12)
-            for pitch in chosen:
-                events.append((number * bar + position, rng.choice((0.4, 0.6)), pitch, 88.0, 0.0))
+            events += [(number * bar + position, rng.choice((0.4, 0.6)), pitch, 88.0, 0.0) for pitch in chosen]
 
 
 class Singer:

@@ -21,13 +21,18 @@ RING = 0.35
 
 @dataclass(slots=True)
 class Track:
-    """One instrument of a score; `swung` tracks follow the score's swing, `jitter` s is the spread of its timing."""
+    """One instrument of a score.
+
+    `swung` tracks follow the score's swing; `jitter` s is the spread of its timing, `lag` s how far it is behind
+    the others throughout.
+    """
 
     role: Role
     program: int | None = None
     events: list[Event] = field(default_factory=list)
     swung: bool = True
     jitter: float = 0.004
+    lag: float = 0.0
 
 
 @dataclass(slots=True)
@@ -108,7 +113,7 @@ def perform(
         if not len(table):
             continue
         position = swing_positions(table[:, 0], score.swing, score.swing_unit) if track.swung else table[:, 0]
-        start = np.interp(position, numbers, times) + table[:, 4]
+        start = np.interp(position, numbers, times) + table[:, 4] + track.lag
         start += np.clip(noise.normal(0.0, track.jitter, len(start)), -3 * track.jitter, 3 * track.jitter)
         length = np.interp(position + table[:, 1], numbers, times) - np.interp(position, numbers, times)
         start = np.maximum(start, 0.0)

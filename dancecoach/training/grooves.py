@@ -81,7 +81,7 @@ class Grooves:
         return self._events[take.path]
 
     def usable(self, take: Take) -> bool:
-        """Whether the strokes of a whole beat bear out its metronome and bars; a few takes were played beside them."""
+        """Whether the strokes of a whole beat bear out its metronome and bars; those of a few do not."""
         if take.path not in self._usable:
             self._usable[take.path] = _bears_out(self.events(take), take)
         return self._usable[take.path]
