@@ -49,7 +49,7 @@ def make_sections(rng: random.Random, bars: int) -> list[Section]:
         if kind == previous and kind != "full":
             kind = "full"
         if kind in ("build", "percussion", "kick", "drums", "break"):
-            length = min(length, 8)
+            length = min(length, 4 if kind in ("percussion", "kick") else 8)
         sections.append(Section(first, length, kind, rng.uniform(0.3, 1.0), rng.random() < 0.45))
         first, previous = first + length, kind
     return sections
@@ -189,6 +189,11 @@ def compose_score(rng: random.Random, style: Style, beats: int) -> Score:
     bar = style.beats_per_bar
     sections = make_sections(rng, beats // bar + 1)
     drums = rng.random() < style.drums_chance
+    alone = drums and rng.random() < 0.05
+    if alone:
+        # What thins out the drums needs others who play on.
+        thin = ("intro", "break", "percussion", "kick", "sparse", "build")
+        sections = [replace(section, kind="full") if section.kind in thin else section for section in sections]
     if not drums:
         sections = [replace(section, kind="full" if rng.random() < 0.8 else "sparse") for section in sections]
     tracks: list[Track] = []
@@ -196,7 +201,6 @@ def compose_score(rng: random.Random, style: Style, beats: int) -> Score:
     if drums:
         kit, percussion, kicks = drum_parts(rng, style, sections)
         tracks += [kit, percussion]
-    alone = drums and rng.random() < 0.05
     if not alone:
         only = (
             None
