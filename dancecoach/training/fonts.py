@@ -76,7 +76,7 @@ class SoundFont:
     def _load(self) -> Any:
         if self._synth is None:
             module = _fluidsynth()
-            settings = {"synth.reverb.active": 0, "synth.chorus.active": 0, "synth.polyphony": 128}
+            settings = {"synth.reverb.active": 0, "synth.chorus.active": 0, "synth.polyphony": 80}
             self._synth = module.Synth(gain=0.4, samplerate=RATE, channels=16, **settings)
             self._id = self._synth.sfload(str(self.file))
         return self._synth

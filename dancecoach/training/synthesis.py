@@ -16,6 +16,7 @@ from scipy.signal import butter, sosfilt
 
 from dancecoach.training.kits import RATE, Random, Samples
 from dancecoach.training.pieces import Note, Role
+from dancecoach.types import Floats
 
 TABLE = 2048  # samples of a single cycle
 Engine = Literal["cycle", "pluck", "modulation", "partials", "voice"]
@@ -155,12 +156,18 @@ def _vowel_cycle(frequency: float, vowel: np.ndarray[tuple[int], np.dtype[np.flo
     return _cycle(harmonics**-tilt * response * np.exp(-0.5j * np.pi - 0.4j * harmonics))
 
 
-def _read(cycle: Samples, phase: Samples) -> Samples:
-    """Return the samples of a cycle at `phase` (N,) in cycles."""
-    place = (phase % 1.0) * np.float32(TABLE)
+def _read(phase: Floats, *cycles: Samples) -> tuple[Samples, ...]:
+    """Return the samples of each of `cycles` at `phase` (N,), cycles from 0 on."""
+    place = phase * TABLE
     index = place.astype(np.int32)
-    part = place - index
-    return np.asarray(cycle[index] * (1 - part) + cycle[np.minimum(index + 1, TABLE)] * part, dtype=np.float32)
+    part = (place - index).astype(np.float32)
+    index &= TABLE - 1
+    sounds = []
+    for cycle in cycles:
+        here = cycle[index]
+        # The cycle's first sample is repeated at its end, so the next one is always there.
+        sounds.append(here + part * (cycle[1:][index] - here))
+    return tuple(sounds)
 
 
 def _envelope(patch: Patch, length: int, held: int) -> Samples:
@@ -200,13 +207,11 @@ def _bend(patch: Patch, length: int, before: float, rng: Random) -> Samples | No
     return np.repeat(factor, 32)[:length].astype(np.float32)
 
 
-def _phase(frequency: float, length: int, bend: Samples | None) -> Samples:
+def _phase(frequency: float, length: int, bend: Samples | None) -> Floats:
     """Return the phase in cycles, (length,)."""
     if bend is None:
-        ramp = np.arange(length, dtype=np.float64) * (frequency / RATE)
-    else:
-        ramp = np.cumsum(bend, dtype=np.float64) * (frequency / RATE)
-    return (ramp % 4096).astype(np.float32)
+        return np.arange(length, dtype=np.float64) * (frequency / RATE)
+    return np.asarray(np.cumsum(bend, dtype=np.float64) * (frequency / RATE))
 
 
 def _pluck(patch: Patch, frequency: float, length: int, strength: float, rng: Random) -> Samples:
@@ -256,14 +261,14 @@ def _note_sound(patch: Patch, pitch: int, held: int, strength: float, before: fl
         index = patch.depth * (0.3 + strength) * np.exp(-t / np.float32(max(patch.sweep, 0.15)))
         ratio = patch.ratios[0] if patch.ratios[0] * frequency < 9000 else 1.0
         sine = _SINE
-        modulator = index * _read(sine, ratio * phase) / (2 * np.pi)
-        return np.asarray(0.6 * _read(sine, phase + modulator + 16) * envelope, dtype=np.float32)
+        modulator = index * _read(ratio * phase, sine)[0] / (2 * np.pi)
+        return np.asarray(0.6 * _read(phase + modulator + 16, sine)[0] * envelope, dtype=np.float32)
     if patch.engine == "partials":
         sound = np.zeros(length, np.float32)
         for ratio, weight in zip(patch.ratios, patch.weights, strict=False):
             if ratio * frequency < 16000:
                 fade = np.exp(-t * np.float32(ratio / (3 * patch.decay))) if patch.sustain == 0 else np.float32(1)
-                sound += np.float32(weight) * _read(_SINE, _phase(ratio * frequency, length, bend)) * fade
+                sound += np.float32(weight) * _read(_phase(ratio * frequency, length, bend), _SINE)[0] * fade
         return np.asarray(sound * envelope * np.float32(0.6 / sum(patch.weights)), dtype=np.float32)
     bright, dark = _cycles(patch, frequency, strength)
     fade = np.exp(-t / np.float32(patch.sweep)) if patch.sweep else None
@@ -272,15 +277,16 @@ def _note_sound(patch: Patch, pitch: int, held: int, strength: float, before: fl
     for offset in spread:
         detuned = frequency * 2 ** (offset * patch.detune / 1200)
         phase = _phase(detuned, length, bend)
-        phase += np.float32(rng.random() if patch.voices > 1 else 0)
-        one = _read(bright, phase)
-        if fade is not None:
-            low = _read(dark, phase)
-            one = low + fade * (one - low)
-        sound += one
+        if patch.voices > 1:
+            phase += rng.random()
+        if fade is None:
+            sound += _read(phase, bright)[0]
+        else:
+            high, low = _read(phase, bright, dark)
+            sound += low + fade * (high - low)
     sound *= np.float32(1 / np.sqrt(patch.voices))
     if patch.sub:
-        sound += np.float32(patch.sub * 0.5) * _read(_SINE, _phase(frequency / 2, length, bend))
+        sound += np.float32(patch.sub * 0.5) * _read(_phase(frequency / 2, length, bend), _SINE)[0]
     if patch.noise:
         sound += np.float32(patch.noise) * rng.standard_normal(length, dtype=np.float32)
     return np.asarray(sound * envelope, dtype=np.float32)
@@ -294,8 +300,7 @@ def _sung(patch: Patch, frequency: float, envelope: Samples, bend: Samples | Non
     tilt = colour.uniform(0.6, 1.6)
     first, second = rng.integers(0, len(VOWELS), 2)
     phase = _phase(frequency, length, bend)
-    begin = _read(_vowel_cycle(frequency, VOWELS[first] * size, tilt), phase)
-    end = _read(_vowel_cycle(frequency, VOWELS[second] * size, tilt), phase)
+    begin, end = _read(phase, *(_vowel_cycle(frequency, VOWELS[vowel] * size, tilt) for vowel in (first, second)))
     turn = np.clip(np.linspace(-rng.random(), 1 + rng.random(), length), 0, 1).astype(np.float32)
     sound = begin + turn * (end - begin)
     t = np.arange(0, length, 256)
