@@ -1,0 +1,211 @@
+"""Tempo, beat phase and metre as one hidden state, observed through the beat network's activations.
+
+The bar pointer of Krebs, Böck & Widmer, "An efficient state-space model for joint tempo and meter tracking" (ISMIR 2015),
+filtered forward: a state is (beat of a bar of four or three, beat interval, position within the beat). The position
+advances with time; the interval may change when a beat begins. States are twice as fine as the network's frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancecoach.perception.spectral_features import FRAMES_PER_SECOND
+from dancecoach.types import Floats
+
+SLOWEST, FASTEST = 54.0, 216.0  # BPM
+STATES_PER_SECOND = 2 * FRAMES_PER_SECOND
+METRES = (4, 3)
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSettings:
+    """What the filter takes for granted.
+
+    `stiffness`: larger keeps the tempo steadier; `metre` prior of four and three beats; `switch` probability of
+    another metre at a downbeat; `slip` probability that a bar begins anew at any beat; `restart` probability per
+    second that everything starts afresh (a new song); `beat_weight`, `down_weight`, `tempo_weight` of the evidence:
+    neighbouring frames repeat each other, so each counts less than an independent one would.
+    """
+
+    stiffness: float = 90.0
+    tempo_centre: float = 116.0
+    tempo_spread: float = 0.55
+    metre: tuple[float, float] = (0.93, 0.07)
+    switch: float = 0.002
+    slip: float = 0.01
+    restart: float = 0.01
+    beat_weight: float = 0.5
+    down_weight: float = 0.5
+    tempo_weight: float = 0.5
+    beat_share: float = 0.075
+    down_share: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where the beat is.
+
+    `interval` s between beats; `to_next` s until the next one; `probability` 0…1 that it is there at this tempo;
+    `bars` (2, 4) probabilities, per metre, that the next beat is the first … fourth of its bar.
+    """
+
+    interval: float
+    to_next: float
+    probability: float
+    bars: Floats
+
+
+class BeatFilter:
+    """Forward filter over metre, beat, tempo and phase; times count from the newest frame's own instant."""
+
+    def __init__(self, settings: FilterSettings | None = None) -> None:
+        self.settings = chosen = settings or FilterSettings()
+        shortest, longest = round(60 * STATES_PER_SECOND / FASTEST), round(60 * STATES_PER_SECOND / SLOWEST)
+        middle = round(0.6 * STATES_PER_SECOND)
+        # Slow tempi need no finer steps than fast ones do, in proportion.
+        self.intervals = np.concatenate([np.arange(shortest, middle), np.arange(middle, longest + 1, 2)])
+        self.rows = sum(METRES)
+        columns = len(self.intervals)
+        tempi = 60 * STATES_PER_SECOND / self.intervals
+        prior = np.exp(-0.5 * (np.log2(tempi / chosen.tempo_centre) / chosen.tempo_spread) ** 2)
+        prior /= prior.sum()
+        lengths = np.tile(self.intervals, self.rows)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        self._first = starts.reshape(self.rows, columns)
+        self._last = self._first + self.intervals - 1
+        interval_of = np.repeat(lengths, lengths)
+        self._interval_of = interval_of.astype(np.float32)
+        position = np.arange(len(interval_of)) - np.repeat(starts, lengths)
+        self._to_next = (interval_of - position).astype(np.float32)
+        self._next_in_bar = np.concatenate([(np.arange(size) + 1) % size for size in METRES])
+        self._metre = np.repeat(np.arange(len(METRES)), METRES)
+        self._row_flow = self._flow()
+        self._tempo_flow = self._transitions()
+        self._cell = self._cells(position, interval_of, lengths)
+        metre_prior = np.repeat(np.array(chosen.metre) / METRES, METRES)
+        self._initial = np.repeat((metre_prior[:, None] * prior / self.intervals).ravel(), lengths)
+        self._initial = (self._initial / self._initial.sum()).astype(np.float32)
+        self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
+        self._tempo_class: NDArray[np.intp] | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the priors."""
+        self.posterior = self._initial.copy()
+
+    def step(self, beat: float, down: float, tempo: Array | None, weight: float = 1.0) -> None:
+        """Advance one network frame.
+
+        `beat`, `down` 0…1 activations; `tempo` (intervals,) relative likelihood of each of `intervals`, or None;
+        `weight` 0…1 of the evidence, 0 in silence.
+        """
+        self._advance(None)
+        self._advance(tempo)
+        if weight > 0.0:
+            self.posterior *= np.exp(weight * self.evidence(beat, down))[self._cell]
+        self.posterior *= 1.0 / float(self.posterior.sum())
+        lost = self.settings.restart / FRAMES_PER_SECOND
+        if weight > 0.0:
+            self.posterior *= 1.0 - lost
+            self.posterior += lost * self._initial
+
+    def _advance(self, tempo: Array | None) -> None:
+        posterior = self.posterior
+        ending = posterior[self._last]  # (rows, intervals)
+        beginning = self._row_flow @ (ending @ self._tempo_flow)
+        if tempo is not None:
+            beginning *= tempo
+        posterior[1:] = posterior[:-1].copy()
+        posterior[self._first] = beginning
+
+    def evidence(self, beat: float, down: float) -> Array:
+        """Return the log likelihood of the activations in each cell: distance from the beat, and which beat."""
+        chosen = self.settings
+        beat = min(max(beat, 1e-3), 1.0 - 1e-3)
+        down = min(max(down, 1e-3), 0.999)
+        on, off = beat / chosen.beat_share, (1 - beat) / (1 - chosen.beat_share)
+        relative = min(down / beat, 0.95)
+        usual = chosen.down_share / chosen.beat_share
+        first, other = relative / usual, (1 - relative) / (1 - usual)
+        near = self._near
+        log_beat = chosen.beat_weight * np.log(near * on + (1 - near) * off)
+        # Only frames on a beat can tell which beat it is.
+        log_bar = chosen.down_weight * near * beat * np.log(np.array([[first], [other]]))
+        return np.asarray((log_beat + log_bar).ravel(), dtype=np.float32)
+
+    def estimate(self) -> Estimate:
+        """Return the mode of the posterior, refined by the mass around it."""
+        mass = self.posterior
+        per_tempo = np.add.reduceat(mass, self._first.ravel()).reshape(self.rows, -1).sum(axis=0)
+        best = int(np.argmax(np.convolve(per_tempo, (0.5, 1.0, 0.5), mode="same")))
+        centre = float(self.intervals[best])
+        columns = np.flatnonzero(np.abs(self.intervals - centre) <= 0.06 * centre)
+        low, high = columns[0], columns[-1]
+        # The neighbouring tempi of a row are contiguous states.
+        near = np.concatenate([np.arange(self._first[row, low], self._last[row, high] + 1) for row in range(self.rows)])
+        weights, ahead = mass[near], self._to_next[near]
+        turn = 2 * np.pi / centre
+        vector = complex(float(weights @ np.cos(turn * ahead)), float(weights @ np.sin(turn * ahead)))
+        to_next = float(np.angle(vector)) % (2 * np.pi) / (2 * np.pi) * centre
+        apart = np.abs((ahead - to_next + centre / 2) % centre - centre / 2)
+        close = apart <= 0.07 * STATES_PER_SECOND
+        kept = weights * close
+        total = float(kept.sum())
+        interval = float(kept @ self._interval_of[near]) / total if total > 0 else centre
+        per_row = np.bincount(self._row_of[near], kept, minlength=self.rows)
+        bars = np.zeros((len(METRES), max(METRES)))
+        bars[self._metre, self._next_in_bar] = per_row
+        return Estimate(interval / STATES_PER_SECOND, to_next / STATES_PER_SECOND, min(total, 1.0), bars)
+
+    def pull(self, interval: float, to_next: float | None = None, strength: float = 0.97) -> None:
+        """Move `strength` of the belief to beats `interval` s apart, the next one in `to_next` s when given."""
+        wanted = interval * STATES_PER_SECOND
+        shape = np.exp(-0.5 * (np.log2(self._interval_of / wanted) / 0.03) ** 2)
+        if to_next is not None:
+            apart = self._to_next - to_next * STATES_PER_SECOND
+            apart = (apart + wanted / 2) % wanted - wanted / 2
+            shape *= np.exp(-0.5 * (apart / (0.02 * STATES_PER_SECOND)) ** 2)
+        total = float(shape.sum())
+        if total > 0:
+            pulled = strength * shape / total + (1 - strength) * self.posterior
+            self.posterior = pulled.astype(np.float32)
+
+    def _flow(self) -> Array:
+        """Return P(row | row whose beat ends), (new, old)."""
+        chosen = self.settings
+        flow = np.zeros((self.rows, self.rows))
+        starts = np.concatenate([[0], np.cumsum(METRES)[:-1]])
+        for metre, size in enumerate(METRES):
+            for beat in range(size):
+                old, new = starts[metre] + beat, starts[metre] + (beat + 1) % size
+                flow[new, old] += 1.0 - chosen.slip
+                flow[starts[metre] : starts[metre] + size, old] += chosen.slip / size
+        # Another metre takes over on a downbeat.
+        for row in starts:
+            column = flow[row].copy()
+            flow[row] = (1 - chosen.switch) * column
+            flow[[each for each in starts if each != row]] += chosen.switch * column
+        return np.asarray(flow, dtype=np.float32)
+
+    def _transitions(self) -> Array:
+        """Return P(new interval | old interval) as (old, new)."""
+        ratio = self.intervals[None, :] / self.intervals[:, None]
+        table = np.exp(-self.settings.stiffness * np.abs(ratio - 1.0))
+        return np.asarray(table / table.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    def _cells(
+        self, position: NDArray[np.intp], interval_of: NDArray[np.intp], lengths: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Return each state's cell: distance from the nearest beat (0, 1, 2, 3 or more states), first beat or other."""
+        self._near = np.array([1.0, 1.0, 0.5, 0.0])  # the training target at that distance
+        since, until = position, interval_of - position
+        distance = np.minimum(np.minimum(since, until), 3)
+        row = np.repeat(np.repeat(np.arange(self.rows), len(self.intervals)), lengths)
+        # Before the beat's instant the coming beat counts, after it the one that began.
+        in_bar = np.where(until < since, self._next_in_bar[row], (self._next_in_bar[row] - 1) % np.array(METRES)[self._metre][row])
+        return np.asarray(np.where(in_bar == 0, 0, 4) + distance, dtype=np.intp)

@@ -1,0 +1,224 @@
+"""Training of the beat network on rendered excerpts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from dancecoach.perception.spectral_features import BANDS, FRAMES_PER_SECOND, SHORT_BANDS, normalise
+from dancecoach.training.beat_data import Excerpt
+from dancecoach.training.beat_network import (
+    BEAT,
+    CHANNELS,
+    DELAY,
+    DOWNBEAT,
+    FASTEST,
+    MUSIC,
+    SLOWEST,
+    TEMPI,
+    BeatNetwork,
+)
+from dancecoach.types import Floats
+
+_log = logging.getLogger(__name__)
+_CROP = 1500  # frames
+_TEMPO_WEIGHT, _MUSIC_WEIGHT = 0.05, 0.15
+_UNKNOWN = -1  # tempo class where none can be told
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train: `minutes` of work, `rooms` whether the views in a room are used, `causal` or not."""
+
+    minutes: float = 60.0
+    batch: int = 16
+    rate: float = 2e-3
+    rooms: bool = True
+    causal: bool = True
+    channels: int = CHANNELS
+    seed: int = 1
+
+
+def targets(excerpt: Excerpt, delay: int = DELAY) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return activations (T, 3) of beat, downbeat and music, and tempo classes (T,), −1 where there is none."""
+    frames = excerpt.views.shape[1]
+    wanted = np.zeros((frames, 3), dtype=np.float32)
+    tempo = np.full(frames, _UNKNOWN, dtype=np.int64)
+    at = excerpt.beats * FRAMES_PER_SECOND + delay
+    for column, chosen in ((BEAT, at), (DOWNBEAT, at[excerpt.bars == 1])):
+        for offset in (-1, 0, 1, 2):
+            frame = np.floor(chosen).astype(np.intp) + offset
+            # A beat counts fully on its frame and fades to nothing a frame and a half away.
+            strength = np.clip(1.5 - np.abs(frame - chosen), 0.0, 1.0)
+            inside = (frame >= 0) & (frame < frames)
+            np.maximum.at(wanted[:, column], frame[inside], strength[inside].astype(np.float32))
+    wanted[:, MUSIC] = excerpt.music
+    if len(excerpt.beats) > 2:
+        intervals = np.diff(excerpt.beats)
+        index = np.clip(np.searchsorted(at, np.arange(frames)) - 1, 0, len(intervals) - 1)
+        position = np.log(60.0 / intervals[index] / SLOWEST) / math.log(FASTEST / SLOWEST) * (TEMPI - 1)
+        valid = (position >= 0) & (position <= TEMPI - 1) & excerpt.music
+        tempo[valid] = np.round(position[valid]).astype(np.int64)
+    return wanted, tempo
+
+
+class Batches:
+    """Random crops of the excerpts with random colour, masking and foreign sound."""
+
+    def __init__(self, excerpts: list[Excerpt], recipe: Recipe) -> None:
+        self._excerpts = excerpts
+        self._wanted = [targets(excerpt) for excerpt in excerpts]
+        self._foreign = [excerpt for excerpt in excerpts if not len(excerpt.beats)]
+        self._recipe = recipe
+        self._rng = np.random.default_rng(recipe.seed)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield features (B, T, 176), activations (B, T, 3) and tempo classes (B, T), without end."""
+        while True:
+            order = self._rng.permutation(len(self._excerpts))
+            for start in range(0, len(order) - self._recipe.batch + 1, self._recipe.batch):
+                chosen = [self._one(int(index)) for index in order[start : start + self._recipe.batch]]
+                features, wanted, tempo = zip(*chosen, strict=True)
+                yield (
+                    torch.from_numpy(np.stack(features)),
+                    torch.from_numpy(np.stack(wanted)),
+                    torch.from_numpy(np.stack(tempo)),
+                )
+
+    def _one(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+        rng, excerpt = self._rng, self._excerpts[index]
+        view = int(rng.integers(len(excerpt.views))) if self._recipe.rooms else 0
+        start = int(rng.integers(0, excerpt.views.shape[1] - _CROP + 1))
+        span = slice(start, start + _CROP)
+        bands = excerpt.views[view, span].astype(np.float32)
+        if self._foreign and rng.random() < 0.15:
+            other = self._foreign[int(rng.integers(len(self._foreign)))].views
+            other_bands = other[int(rng.integers(len(other))), span].astype(np.float32)
+            below = rng.uniform(0.5, 3.5) + (other_bands.mean() - bands.mean())
+            bands = np.logaddexp(2 * bands, 2 * (other_bands - np.float32(below))) / 2
+        bands = _coloured(bands, rng)
+        features = normalise(bands)
+        if rng.random() < 0.3:  # somebody talks, a band is not there
+            low = int(rng.integers(0, SHORT_BANDS))
+            width = int(rng.integers(2, 12))
+            for offset in (0, BANDS):
+                features[:, offset + low : offset + min(low + width, SHORT_BANDS)] = 0.0
+        wanted, tempo = self._wanted[index]
+        return features, wanted[span], tempo[span]
+
+
+def _coloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return bands through a random smooth filter, level and noise floor, and moved in pitch."""
+    shift = int(rng.integers(-2, 3))
+    if shift:
+        for part in (slice(0, SHORT_BANDS), slice(SHORT_BANDS, BANDS)):
+            moved = np.roll(bands[:, part], shift, axis=1)
+            edge = slice(0, shift) if shift > 0 else slice(shift, None)
+            moved[:, edge] = moved[:, shift : shift + 1] if shift > 0 else moved[:, shift - 1 : shift]
+            bands = bands.copy()
+            bands[:, part] = moved
+    curve = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, 8), rng.normal(0, 0.6, 8))
+    bands = bands + np.asarray(curve + rng.normal(0, 1.0), dtype=np.float32)
+    floor = rng.uniform(-11.0, -5.5) + rng.normal(0, 0.5, BANDS)
+    noise = floor + 0.25 * rng.standard_normal(bands.shape)
+    return np.asarray(np.logaddexp(2 * bands, 2 * noise) / 2, dtype=np.float32)
+
+
+def loss_of(logits: Tensor, wanted: Tensor, tempo: Tensor) -> Tensor:
+    """Return the loss of `logits` (B, 67, T)."""
+    activations = logits[:, :3].transpose(1, 2)
+    each = functional.binary_cross_entropy_with_logits(activations, wanted, reduction="none")
+    # Where a beat is matters more than where none is; the third output is about every frame.
+    weight = 1.0 + 2.0 * wanted
+    beats = (each[..., :2] * weight[..., :2]).mean(dim=(0, 1)).sum()
+    loss = beats + _MUSIC_WEIGHT * each[..., MUSIC].mean()
+    known = tempo >= 0
+    if bool(known.any()):
+        classes = logits[:, 3:].transpose(1, 2)[known]
+        loss = loss + _TEMPO_WEIGHT * functional.cross_entropy(classes, tempo[known], label_smoothing=0.1)
+    return loss
+
+
+def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, out: Path) -> BeatNetwork:
+    """Train for `recipe.minutes`, write weights and the course of training to `out`, return the averaged network."""
+    torch.manual_seed(recipe.seed)
+    network = BeatNetwork(recipe.causal, recipe.channels)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-2)
+    started = time.monotonic()
+    course: list[dict[str, float]] = []
+    mean, steps, reported = 0.0, 0, started
+    for features, wanted, tempo in Batches(excerpts, recipe):
+        spent = (time.monotonic() - started) / (60.0 * recipe.minutes)
+        if spent >= 1.0:
+            break
+        warm = min(1.0, (steps + 1) / 100)
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
+        loss = loss_of(network(features), wanted, tempo)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        average.update_parameters(network)
+        steps += 1
+        mean += (float(loss) - mean) * max(0.02, 1 / steps)
+        if time.monotonic() - reported > 60:
+            reported = time.monotonic()
+            course.append({"minutes": (reported - started) / 60, "steps": steps, "loss": mean})
+            if len(course) % 5 == 0:
+                course[-1]["validation"] = validate(average.module, validation)
+            _log.info("%s", json.dumps(course[-1]))
+            _save(average.module, recipe, course, out)
+    _save(average.module, recipe, course, out)
+    trained: BeatNetwork = average.module
+    return trained.eval()
+
+
+def validate(network: BeatNetwork, excerpts: list[Excerpt]) -> float:
+    """Return the mean loss on whole excerpts, both views."""
+    network.eval()
+    losses = []
+    with torch.no_grad():
+        for excerpt in excerpts:
+            wanted, tempo = targets(excerpt)
+            for view in excerpt.views:
+                features = torch.from_numpy(normalise(view.astype(np.float32)))[None]
+                logits = network(features)
+                losses.append(float(loss_of(logits, torch.from_numpy(wanted)[None], torch.from_numpy(tempo)[None])))
+    network.train()
+    return float(np.mean(losses))
+
+
+def activations(network: BeatNetwork, bands: NDArray[np.float32]) -> Floats:
+    """Return what the network says of `bands` (T, 88): (T, 67) probabilities."""
+    network.eval()
+    with torch.no_grad():
+        logits = network(torch.from_numpy(normalise(bands))[None])[0].T
+    return torch.cat([torch.sigmoid(logits[:, :3]), torch.softmax(logits[:, 3:], dim=1)], dim=1).numpy()
+
+
+def _save(network: torch.nn.Module, recipe: Recipe, course: list[dict[str, float]], out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network.state_dict(), out)
+    out.with_suffix(".json").write_text(json.dumps({"recipe": asdict(recipe), "course": course}, indent=1))
+
+
+def load(path: Path, recipe: Recipe) -> BeatNetwork:
+    """Return the network whose weights lie at `path`."""
+    network = BeatNetwork(recipe.causal, recipe.channels)
+    network.load_state_dict(torch.load(path, weights_only=True))
+    return network.eval()
