@@ -121,12 +121,24 @@ def _command_parser() -> argparse.ArgumentParser:
     replay.add_argument("--json", metavar="OUT", default="-")
     replay.add_argument("--window", action="store_true", help="open it in the review window instead")
 
-    bench = add("bench", _bench, "Measure the live loop on this machine.")
-    bench.add_argument("what", choices=("loop",))
-    bench.add_argument("--seconds", type=float, default=60.0)
-    bench.add_argument("--video", type=Path, help="video to show to the network camera, default the demo's")
-    bench.add_argument("--music", type=Path, help="music to play, default the demo's")
-    bench.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+    benches = commands.add_parser("bench", help="Measure this software.", description="Measure this software.")
+    kinds = benches.add_subparsers(required=True)
+    text = "Measure the live loop on this machine."
+    loop = kinds.add_parser("loop", parents=[common], help=text, description=text)
+    loop.set_defaults(run=_bench_loop)
+    loop.add_argument("--seconds", type=float, default=60.0)
+    loop.add_argument("--video", type=Path, help="video to show to the network camera, default the demo's")
+    loop.add_argument("--music", type=Path, help="music to play, default the demo's")
+    loop.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+
+    text = "Measure beat trackers side by side on sound whose beats are known."
+    beat = kinds.add_parser("beats", parents=[common], help=text, description=text)
+    beat.set_defaults(run=_bench_beats)
+    beat.add_argument("folder", type=Path, metavar="DIR", help="sound with .beats files, also in sub-folders")
+    beat.add_argument("--trackers", metavar="A,B", help="which to run, e.g. ours,classical; default all installed")
+    beat.add_argument("--blocks", metavar="N", type=int, default=512, help="samples a block, default 512")
+    beat.add_argument("--limit", metavar="N", type=int, help="at most so many clips of every folder")
+    beat.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of the table")
 
     demo = add("demo-session", _demo_session, "Make the demo's session again.")
     demo.add_argument("folder", type=Path)
@@ -283,11 +295,26 @@ def _replay_session(folder: Path, out: str, schema: str) -> int:
     return 0
 
 
-def _bench(options: argparse.Namespace) -> int:
+def _bench_loop(options: argparse.Namespace) -> int:
     from dancecoach.bench.loop import run
 
     _require_writable(options.json)
     figures = run(options.seconds, options.video, options.music)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
+def _bench_beats(options: argparse.Namespace) -> int:
+    from dancecoach.bench.beats import run
+
+    _require_writable(options.json)
+    names = None
+    if options.trackers is not None:
+        names = [name.strip() for name in options.trackers.split(",") if name.strip()]
+    # Who reads the document from a pipe sees the table on the terminal all the same.
+    table = sys.stderr if options.json == "-" else sys.stdout
+    figures = run(options.folder, names, options.blocks, options.limit, table)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0
