@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from dancecoach.bench.beat_metrics import Announced, extrapolated
 from dancecoach.perception.beats import BeatTracker, StreamingBeatTracker
 from dancecoach.types import AudioBlock, BeatGrid, Floats
+from dancecoach.ui.words import count_at
 
-UNSURE = 0.3  # confidence below which the screen shows the count as a guess
+UNSURE = 0.3  # confidence below which the screen shows the count as a guess, as in the count's overlay
 _LOOK = 0.1  # s between looks at what the screen would show
 _PEER_RATE = 44_100  # Hz, what peers without a choice were made for
 
@@ -129,10 +130,8 @@ class Streaming:
 
 
 def _running(grid: BeatGrid | None, now: float) -> bool:
-    """Return whether the screen would show the count at `now` s as known, not as a guess or running on."""
-    if grid is None or len(grid.beat_times) < 2 or grid.coasting or grid.confidence < UNSURE:
-        return False
-    return bool(grid.beat_times[0] <= now <= grid.beat_times[-1])
+    """Return whether the screen would show a count at `now` s that is more than a guess."""
+    return grid is not None and grid.confidence >= UNSURE and count_at(grid, now) is not None
 
 
 class Ahead:

@@ -380,19 +380,23 @@ _COLUMNS = (
     ("no music", "count_without_music", 3),
 )
 _NEVER_OF = {"lock_s": "never_locked", "relock_s": "never_relocked"}
-_CLIP, _TRACKER, _CELL = 28, 10, 10
+_CLIP, _TRACKER = 28, 10
 
 
 def _print_head(out: TextIO) -> None:
-    cells = "".join(f"{heading:>{_CELL}}" for heading, _, _ in _COLUMNS)
+    cells = "".join(f"{heading:>{_width(heading)}}" for heading, _, _ in _COLUMNS)
     print(f"{'clip':{_CLIP}}{'tracker':{_TRACKER}}{cells}", file=out)
+
+
+def _width(heading: str) -> int:
+    return max(len(heading), 6) + 2
 
 
 def _print_rows(out: TextIO, name: str, of: Mapping[str, Mapping[str, Any]]) -> None:
     """Print a clip's or a mean's figures, a row per tracker."""
     label = name if len(name) < _CLIP else f"…{name[2 - _CLIP :]}"
     for tracker, figures in of.items():
-        cells = "".join(f"{_cell(figures, key, digits):>{_CELL}}" for _, key, digits in _COLUMNS)
+        cells = "".join(f"{_cell(figures, key, digits):>{_width(heading)}}" for heading, key, digits in _COLUMNS)
         print(f"{label:{_CLIP}}{tracker:{_TRACKER}}{cells}", file=out)
         label = ""
     out.flush()
