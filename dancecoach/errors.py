@@ -32,6 +32,10 @@ class FileFormatError(DancecoachError):
     """A file is broken, of another kind, or unsafe to read."""
 
 
+class ModelError(DancecoachError):
+    """The weights of a network are missing or cannot be used."""
+
+
 class SettingsError(DancecoachError):
     """The settings file cannot be read."""
 

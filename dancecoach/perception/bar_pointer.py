@@ -11,11 +11,10 @@ sixteenth. Filtered forward, the posterior gives the next beat (its mode) and ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from dancecoach.perception.following import METRES, Estimate
 from dancecoach.types import Floats
 
 SLOWEST, FASTEST = 52.0, 215.0  # BPM
@@ -40,21 +39,6 @@ _EVEN = np.array([
     [.65, .06, .35, .06],
 ])  # fmt: skip
 _RHYTHMS = (_BACKBEAT, _EVEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Where the beat is.
-
-    `interval` s between beats; `to_next` s until the next one; `probability` 0…1 that it is there at this tempo;
-    `bar` (4,) probabilities that the next beat is the first … fourth of its bar; they add up to less than one where
-    the rhythm has no bar.
-    """
-
-    interval: float
-    to_next: float
-    probability: float
-    bar: Floats
 
 
 class BarPointer:
@@ -93,11 +77,23 @@ class BarPointer:
         self.transition = self._transitions()
         self._initial = np.repeat(np.tile(self.prior / self.intervals, self.rows), lengths)
         self._initial /= self._initial.sum()
+        self._start = self._initial
+        self._preferred = np.ones(len(self.intervals))
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but the tempo prior."""
-        self.posterior = self._initial.copy()
+        """Forget everything but the tempo prior and the preferred tempo."""
+        self.posterior = self._start.copy()
+
+    def prefer(self, interval: float | None) -> None:
+        """Hold the tempo within half an octave of `interval` s; None sets it free."""
+        if interval is None:
+            self._preferred, self._start = np.ones(len(self.intervals)), self._initial
+            return
+        away = np.log2(self.intervals / (interval * self.frame_rate))
+        self._preferred = np.exp(-0.5 * (away / 0.22) ** 4) + 1e-6
+        start = self._initial * np.repeat(np.tile(self._preferred, self.rows), np.tile(self.intervals, self.rows))
+        self._start = start / start.sum()
 
     def step(self, strengths: Floats | None) -> None:
         """Advance one frame; `strengths` (3,) of onsets as in `OnsetFrame`, None in silence."""
@@ -105,7 +101,7 @@ class BarPointer:
         moved[1:] = self.posterior[:-1]
         ending = self.posterior[self.last] @ self.transition.T  # (rows, intervals)
         beginning = (1 - _SWITCH) * ending[self.previous_row] + _SWITCH * (self.leak_rows @ ending)
-        moved[self.first] = beginning
+        moved[self.first] = beginning * self._preferred
         if strengths is not None:
             moved *= np.exp(self._evidence(strengths))[self._cell]
         self.posterior = moved / moved.sum()
@@ -139,8 +135,9 @@ class BarPointer:
         total = float(weights[close].sum())
         interval = float((weights[close] * self.interval_of[near][close]).sum() / total) if total > 0 else centre
         per_row = np.bincount(self.row_of[near][close], weights[close], minlength=self.rows)
-        bar = np.array([per_row[self._next_in_bar == beat].sum() for beat in range(4)])
-        return Estimate(interval / self.frame_rate, to_next / self.frame_rate, min(total, 1.0), bar)
+        bars = np.zeros((len(METRES), max(METRES)))
+        bars[METRES.index(4)] = [per_row[self._next_in_bar == beat].sum() for beat in range(4)]
+        return Estimate(interval / self.frame_rate, to_next / self.frame_rate, min(total, 1.0), bars)
 
     def pull(self, interval: float, to_next: float | None = None, strength: float = 0.97) -> None:
         """Move `strength` of the belief to beats `interval` s apart, the next one in `to_next` s when given.

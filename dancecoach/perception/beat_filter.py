@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dancecoach.perception.following import METRES, Estimate
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND
 from dancecoach.types import Floats
 
 SLOWEST, FASTEST = 54.0, 216.0  # BPM
 STATES_PER_SECOND = 2 * FRAMES_PER_SECOND
-METRES = (4, 3)
 
 Array = NDArray[np.float32]
 
@@ -44,20 +44,6 @@ class FilterSettings:
     tempo_weight: float = 0.5
     beat_share: float = 0.075
     down_share: float = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Where the beat is.
-
-    `interval` s between beats; `to_next` s until the next one; `probability` 0…1 that it is there at this tempo;
-    `bars` (2, 4) probabilities, per metre, that the next beat is the first … fourth of its bar.
-    """
-
-    interval: float
-    to_next: float
-    probability: float
-    bars: Floats
 
 
 class BeatFilter:
@@ -91,12 +77,24 @@ class BeatFilter:
         self._initial = np.repeat((metre_prior[:, None] * prior / self.intervals).ravel(), lengths)
         self._initial = (self._initial / self._initial.sum()).astype(np.float32)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
-        self._tempo_class: NDArray[np.intp] | None = None
+        self._preferred: Array | None = None  # (intervals,)
+        self._start = self._initial
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but the priors."""
-        self.posterior = self._initial.copy()
+        """Forget everything but the priors and the preferred tempo."""
+        self.posterior = self._start.copy()
+
+    def prefer(self, interval: float | None) -> None:
+        """Hold the tempo within half an octave of `interval` s; None sets it free."""
+        if interval is None:
+            self._preferred, self._start = None, self._initial
+            return
+        away = np.log2(self.intervals / (interval * STATES_PER_SECOND))
+        self._preferred = np.exp(-0.5 * (away / 0.22) ** 4).astype(np.float32) + np.float32(1e-6)
+        lengths = np.tile(self.intervals, self.rows)
+        start = self._initial * np.repeat(np.tile(self._preferred, self.rows), lengths)
+        self._start = np.asarray(start / start.sum(), dtype=np.float32)
 
     def step(self, beat: float, down: float, tempo: Array | None, weight: float = 1.0) -> None:
         """Advance one network frame.
@@ -104,7 +102,7 @@ class BeatFilter:
         `beat`, `down` 0…1 activations; `tempo` (intervals,) relative likelihood of each of `intervals`, or None;
         `weight` 0…1 of the evidence, 0 in silence.
         """
-        self._advance(None)
+        self._advance(tempo)
         self._advance(tempo)
         if weight > 0.0:
             self.posterior *= np.exp(weight * self.evidence(beat, down))[self._cell]
@@ -112,7 +110,7 @@ class BeatFilter:
         lost = self.settings.restart / FRAMES_PER_SECOND
         if weight > 0.0:
             self.posterior *= 1.0 - lost
-            self.posterior += lost * self._initial
+            self.posterior += lost * self._start
 
     def _advance(self, tempo: Array | None) -> None:
         posterior = self.posterior
@@ -120,6 +118,8 @@ class BeatFilter:
         beginning = self._row_flow @ (ending @ self._tempo_flow)
         if tempo is not None:
             beginning *= tempo
+        if self._preferred is not None:
+            beginning *= self._preferred
         posterior[1:] = posterior[:-1].copy()
         posterior[self._first] = beginning
 

@@ -13,25 +13,35 @@ sound card's jitter never reaches the filter, and any split of the sound into bl
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dancecoach.perception.bar_pointer import FASTEST, SLOWEST, BarPointer, Estimate
+from dancecoach.perception.bar_pointer import FASTEST, SLOWEST
+from dancecoach.perception.classical_following import ClassicalFollower
+from dancecoach.perception.following import METRES, Estimate, Follower, Instant
+from dancecoach.perception.beat_model import beat_model
+from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
 from dancecoach.types import AudioBlock, Beat, BeatGrid, Floats
 
 ANNOUNCE_AHEAD = 0.12  # s
+_LATEST = 0.055  # s before its sound until which a beat is announced
 SILENCE = 0.002  # root mean square, full scale 1 (−54 dB)
-COAST = 8.0  # s for which the count runs on in silence
-_LISTEN = 1.5  # s of music before the first beat
+COAST = 8.0  # s for which the count runs on without music
+_REST = 0.8  # s without music after which the count coasts
+_LISTEN = 0.7  # s of music before the first beat
 _MIN_PROBABILITY = 0.3
+_MUSIC = 0.3  # probability of music from which on it is taken for music
+_FADE = 0.05  # share of a new confidence
+_BAR_MEMORY, _BAR_MARGIN = 0.85, 1.3  # of the evidence for the downbeats; how much stronger another place must be
 _MEMORY = 512  # beats
 _PREDICTED = 16  # beats
 _TAP_PAUSE = 2.5  # s after which taps start over
 _LONGEST_GAP = 3.0  # s of lost samples that are bridged with silence
-_ESTIMATE_EVERY = 3  # frames
 _SEARCH = 0.035  # s around a beat in which its onset is looked for once it has sounded
 
 
@@ -76,36 +86,47 @@ class BeatTracker(Protocol):
 @dataclass
 class _Known:
     time: float  # s of sound
-    count: int
+    index: int  # beats since the first
     confidence: float
 
 
 class StreamingBeatTracker:
-    """The classical tracker: onset strength, bar pointer filter, prediction."""
+    """Announces beats: follows the sound, predicts, counts, keeps what the person set by hand.
 
-    def __init__(self) -> None:
-        self._onsets: OnsetDetector | None = None
+    Parameters
+    ----------
+    make : callable, optional
+        Makes what follows the beat in sound of a sample rate; by default the classical front end.
+    """
+
+    def __init__(self, make: Callable[[int], Follower] = ClassicalFollower) -> None:
+        self._make = make
         self.reset()
 
     def reset(self) -> None:
-        """Forget the music, the taps and the one."""
-        self._pointer: BarPointer | None = None
-        self._onsets = None
+        """Forget the music, the taps, the tempo wanted and the one."""
+        self._follower: Follower | None = None
+        self._onsets: OnsetDetector | None = None
+        self._index = 0  # next expected sample
+        self._shift = 0.0  # clock time of sound second 0
+        self._now = 0.0
+        self._level = 0.0
+        self._last_sound = -np.inf
+        self._beats: deque[_Known] = deque(maxlen=_MEMORY)
+        self._taps: list[float] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget the music but not the sound card's time."""
         self._heard: deque[OnsetFrame] = deque(maxlen=24)
         self._unchecked: deque[_Known] = deque()  # announced, but their onset has not been heard yet
         self._lag = 0.0  # s, running mean of onset − announced
-        self._index = 0  # next expected sample
-        self._shift = 0.0  # clock time of sound second 0
         self._started: float | None = None
-        self._beats: deque[_Known] = deque(maxlen=_MEMORY)
-        self._taps: list[float] = []
+        self._last_music = -np.inf
+        self._beats.clear()
+        self._taps = []
         self._intervals: deque[float] = deque(maxlen=9)
-        self._bar_score = np.zeros(4)
-        self._pinned = False
-        self._frames = 0
-        self._now = 0.0
-        self._last_sound = -np.inf
-        self._level = 0.0
+        self._bars = Bars()
         self._confidence = 0.0
 
     @property
@@ -124,9 +145,10 @@ class StreamingBeatTracker:
         if self._onsets is None or self._onsets.sample_rate != block.sample_rate:
             self.reset()
             self._onsets = OnsetDetector(block.sample_rate)
-            self._pointer = BarPointer(self._onsets.frame_rate)
+            self._follower = self._make(block.sample_rate)
             self._index = block.index
             self._first = block.index
+        assert self._follower is not None
         lost = block.index - self._index
         if lost > 0:
             bridged = min(lost, int(_LONGEST_GAP * block.sample_rate))
@@ -134,9 +156,15 @@ class StreamingBeatTracker:
             self._first += lost - bridged
         self._index = block.index + len(block.samples)
         self._shift = block.time - (block.index - self._first) / block.sample_rate
+        frames: list[OnsetFrame | Instant] = [*self._onsets.step(samples.astype(np.float64))]
+        frames += self._follower.step(samples)
         announced = []
-        for frame in self._onsets.step(samples.astype(np.float64)):
-            beat = self._frame(frame)
+        # In the order of what had to be heard for them, whatever the blocks.
+        for frame in sorted(frames, key=lambda each: each.heard):
+            if isinstance(frame, OnsetFrame):
+                self._heard.append(frame)
+                continue
+            beat = self._instant(frame)
             if beat is not None:
                 announced.append(beat)
         return announced
@@ -146,16 +174,17 @@ class StreamingBeatTracker:
         if len(self._beats) < 2:
             return None
         times = smooth_beats(np.array([beat.time for beat in self._beats]))
-        counts = np.array([beat.count for beat in self._beats])
+        indices = np.array([beat.index for beat in self._beats])
         interval = self.interval
         ahead = np.arange(1, _PREDICTED + 1)
         return BeatGrid(
             beat_times=np.concatenate([times, self._beats[-1].time + ahead * interval]) + self._shift,
-            counts=np.concatenate([counts, (counts[-1] - 1 + ahead) % 8 + 1]),
+            counts=self._bars.count(np.concatenate([indices, indices[-1] + ahead])),
             tempo=60.0 / interval,
             confidence=self._confidence,
             source="tapped" if self._taps else "heard",
-            coasting=not self.music_heard,
+            coasting=self._now - self._last_music > _REST,
+            beats_per_bar=self._bars.beats,
         )
 
     @property
@@ -165,12 +194,9 @@ class StreamingBeatTracker:
 
     def set_the_one(self, time: float) -> None:
         """Make the beat nearest to `time` s (clock of the blocks) count 1."""
-        if not self._beats:
-            return
-        last = self._beats[-1]
-        steps = round((time - self._shift - last.time) / self.interval)
-        self._rotate((1 - (last.count + steps)) % 8)
-        self._pinned = True
+        if self._beats:
+            last = self._beats[-1]
+            self._bars.pin(last.index + round((time - self._shift - last.time) / self.interval))
 
     def tap(self, time: float) -> None:
         """Take a tap at `time` s (clock of the blocks); from the third on, taps set tempo and phase."""
@@ -178,70 +204,74 @@ class StreamingBeatTracker:
         if self._taps and now - self._taps[-1] > _TAP_PAUSE:
             self._taps = []
         self._taps = [*self._taps[-7:], now]
-        if len(self._taps) < 3 or self._pointer is None:
+        if len(self._taps) < 3:
             return
         number = np.arange(len(self._taps))
         interval, start = np.polyfit(number, np.array(self._taps), 1)
-        if not 60 / FASTEST <= interval <= 60 / SLOWEST:
-            return
-        next_tap = start + interval * len(self._taps)
-        self._pointer.pull(float(interval), float(next_tap - self._now) % float(interval))
-        self._intervals.extend([float(interval)] * 9)
+        if 60 / FASTEST <= interval <= 60 / SLOWEST:
+            self._want(float(interval), float(start + interval * len(self._taps)))
 
     def scale_tempo(self, factor: float) -> None:
-        """Count `factor` times as fast (0.5 or 2), when that is between the slowest and fastest tempo."""
+        """Count `factor` times as fast (0.5 or 2) from now on, when that is between the slowest and fastest tempo."""
         interval = self.interval / factor
-        if self._pointer is None or not 60 / FASTEST <= interval <= 60 / SLOWEST:
-            return
-        estimate = self._pointer.estimate()
-        self._pointer.pull(interval, estimate.to_next)
-        self._intervals.extend([interval] * 9)
+        if self._beats and 60 / FASTEST <= interval <= 60 / SLOWEST:
+            self._want(interval, self._beats[-1].time + interval)
 
-    def _frame(self, frame: OnsetFrame) -> Beat | None:
-        assert self._pointer is not None
-        self._now, self._level = frame.time, frame.level
-        self._heard.append(frame)
+    def _want(self, interval: float, beat: float) -> None:
+        """Count every `interval` s from now on, with a beat at `beat` s of sound."""
+        if self._follower is not None:
+            self._follower.prefer(interval)
+            self._follower.pull(interval, (beat - self._instant_time) % interval)
+            self._intervals.extend([interval] * 9)
+
+    def _instant(self, frame: Instant) -> Beat | None:
+        self._now, self._level, self._instant_time = frame.heard, frame.level, frame.time
         self._check_announced()
-        sounding = frame.level > SILENCE
-        if sounding:
-            self._last_sound = frame.time
-            if self._started is None:
-                self._started = frame.time
-        if self._started is None:
+        if frame.level > SILENCE:
+            self._last_sound = frame.heard
+            if frame.music > _MUSIC:
+                self._last_music = frame.heard
+                if self._started is None:
+                    self._started = frame.heard
+        if self._started is None or frame.estimate is None:
             return None
-        silent_for = frame.time - self._last_sound
-        if silent_for > COAST:
-            self._lost()
+        if frame.heard - self._last_music > COAST:
+            assert self._follower is not None
+            self._follower.forget()
+            self._forget()
             return None
-        # A rest within the music is evidence (nothing there on the beat), a break is not.
-        self._pointer.step(frame.strengths if silent_for < 0.5 else None)
-        self._frames += 1
-        if self._frames % _ESTIMATE_EVERY:
-            return None
-        estimate = self._pointer.estimate()
-        fresh = estimate.probability * np.exp(-silent_for / 4.0)
-        self._confidence += 0.05 * (float(fresh) - self._confidence)
-        return self._announce(frame, estimate)
+        fresh = frame.estimate.probability * np.exp(-max(0.0, frame.heard - self._last_music) / 4.0)
+        self._confidence += _FADE * (float(fresh) - self._confidence)
+        return self._announce(frame, frame.estimate)
 
-    def _announce(self, frame: OnsetFrame, estimate: Estimate) -> Beat | None:
-        if frame.time - (self._started or 0.0) < _LISTEN and not self._beats:
-            return None
-        time = frame.time + estimate.to_next + self._lag
-        if time - frame.heard > ANNOUNCE_AHEAD or estimate.probability < _MIN_PROBABILITY:
-            return None
+    def _announce(self, frame: Instant, estimate: Estimate) -> Beat | None:
         last = self._beats[-1] if self._beats else None
-        if last is not None and time - last.time < 0.6 * estimate.interval:
+        interval, time = estimate.interval, frame.time + estimate.to_next + self._lag
+        if frame.heard - self._last_music > _REST and last is not None:
+            # Nothing is heard that could correct the count: it runs on as it was.
+            interval = self.interval
+            time = last.time + interval
+        elif last is None and (
+            frame.heard - (self._started or 0.0) < _LISTEN or estimate.probability < _MIN_PROBABILITY
+        ):
             return None
-        steps = 1 if last is None else max(1, round((time - last.time) / estimate.interval))
-        count = self._count(last, steps, estimate.bar)
-        self._intervals.append(estimate.interval)
-        known = _Known(time, count, self._confidence)
+        # The next beat that can still be announced in time.
+        while time - frame.heard < _LATEST:
+            time += interval
+        if time - frame.heard > ANNOUNCE_AHEAD or (last is not None and time - last.time < 0.6 * interval):
+            return None
+        steps = 1 if last is None else max(1, round((time - last.time) / interval))
+        index = 0 if last is None else last.index + steps
+        self._bars.step(index, estimate.bars)
+        self._intervals.append(interval)
+        known = _Known(time, index, self._confidence)
         self._beats.append(known)
         self._unchecked.append(known)
+        count = int(self._bars.count(np.array([index]))[0])
         return Beat(
             time=time + self._shift,
             count=count,
-            downbeat=count in (1, 5),
+            downbeat=(count - 1) % self._bars.beats == 0,
             tempo=60.0 / self.interval,
             confidence=round(self._confidence, 4),
             announced_at=frame.heard + self._shift,
@@ -252,7 +282,7 @@ class StreamingBeatTracker:
 
         The filter's phase is quantised to frames and its intervals to whole frames; the onsets are not.
         """
-        while self._unchecked and self._now - self._unchecked[0].time > _SEARCH + 0.02:
+        while self._unchecked and self._now - self._unchecked[0].time > _SEARCH + 0.06:
             beat = self._unchecked.popleft()
             times = np.array([frame.time for frame in self._heard])
             strengths = np.nan_to_num(np.array([frame.strengths for frame in self._heard])).mean(axis=1)
@@ -264,36 +294,45 @@ class StreamingBeatTracker:
                 self._lag += 0.2 * error
                 self._lag = min(max(self._lag, -0.02), 0.02)
 
-    def _count(self, last: _Known | None, steps: int, bar: Floats) -> int:
-        """Return the count of the next beat: continued, unless the bar has long said otherwise."""
-        if last is None:
-            self._bar_score = bar
-            return int(np.argmax(bar)) + 1
-        count = (last.count - 1 + steps) % 8 + 1
-        if self._pinned:
-            return count
-        # Score of each correction: how many beats later in the bar the filter believes we are.
-        self._bar_score = 0.9 * self._bar_score + 0.1 * np.roll(bar, -((count - 1) % 4))
-        best = int(np.argmax(self._bar_score))
-        if best and self._bar_score[best] > 1.5 * self._bar_score[0] + 0.15:
-            self._rotate(best)
-            count = (count - 1 + best) % 8 + 1
-        return count
 
-    def _rotate(self, steps: int) -> None:
-        for beat in self._beats:
-            beat.count = (beat.count - 1 + steps) % 8 + 1
-        self._bar_score = np.roll(self._bar_score, -(steps % 4))
+class Bars:
+    """Which beats are the first of their bar, and how many beats a bar has, as the evidence of all beats says."""
 
-    def _lost(self) -> None:
-        """Forget the music after a long silence; the next song starts afresh."""
-        if self._pointer is not None:
-            self._pointer.reset()
-        self._beats.clear()
-        self._unchecked.clear()
-        self._intervals.clear()
-        self._bar_score = np.zeros(4)
-        self._started, self._pinned, self._confidence, self._taps = None, False, 0.0, []
+    def __init__(self) -> None:
+        self.beats = 4
+        self._one = 0  # index of a beat that counts 1
+        self._pinned = False
+        self._scores = np.zeros((len(METRES), max(METRES)))  # per metre, of each place of the downbeats
+        self._started = False
+
+    def step(self, index: int, bars: Floats) -> None:
+        """Take `bars` (2, 4) of the beat with `index`, as in `Estimate`."""
+        self._scores *= _BAR_MEMORY
+        for row, size in enumerate(METRES):
+            place = (index - np.arange(size)) % size
+            self._scores[row, place] += (1 - _BAR_MEMORY) * bars[row, :size]
+        row, place = (int(each) for each in np.unravel_index(int(np.argmax(self._scores)), self._scores.shape))
+        size = METRES[row]
+        current = self._scores[METRES.index(self.beats), self._one % self.beats]
+        if self._started and (self._pinned or self._scores[row, place] <= _BAR_MARGIN * current + 0.02):
+            return
+        if not self._started:
+            self._one = index - (index - place) % size
+            self._started = bool(self._scores.sum() > 0)
+        elif size == self.beats:
+            # As few counts as possible are skipped or said twice.
+            self._one += (place - self._one + size // 2) % size - size // 2
+        else:
+            self._one = index - (index - place) % size
+        self.beats = size
+
+    def pin(self, index: int) -> None:
+        """Make the beat with `index` a one, whatever the music says."""
+        self._one, self._pinned, self._started = index, True, True
+
+    def count(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the counts (B,) of the beats with `indices`: 1…8, or 1…6 in bars of three."""
+        return np.asarray((indices - self._one) % (2 * self.beats) + 1, dtype=np.int64)
 
 
 def smooth_beats(times: Floats, reach: int = 4, tolerance: float = 0.03) -> Floats:
@@ -318,3 +357,11 @@ def smooth_beats(times: Floats, reach: int = 4, tolerance: float = 0.03) -> Floa
         slope, start = np.polyfit(np.arange(line), times[span], 1)
         smoothed[0 if at == 0 else -1] = start + slope * at
     return np.where(np.abs(smoothed - times) <= tolerance, smoothed, times)
+
+
+def default_tracker() -> StreamingBeatTracker:
+    """Return the tracker with the beat network, or the classical one where the network cannot be used."""
+    model = beat_model()
+    if model is None:
+        return StreamingBeatTracker()
+    return StreamingBeatTracker(lambda sample_rate: NeuralFollower(sample_rate, model))

@@ -8,6 +8,8 @@ at its taps in the past, so a frame costs the same however far the network looks
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -95,7 +97,7 @@ class BeatNetwork(nn.Module):
 class Step(nn.Module):
     """One frame of a causal `BeatNetwork`, for export.
 
-    Takes `recent` (3, 176), the newest features last, and `past` (9, 48, 4), each layer's inputs at its earlier taps,
+    Takes `recent` (3, 176), the newest features last, and `past` (9, 4, 48), each layer's inputs at its earlier taps,
     oldest first; returns probabilities (67,), the tempo classes adding up to 1, and `layers` (9, 48), this frame's
     inputs of the layers.
     """
@@ -111,10 +113,39 @@ class Step(nn.Module):
         for index, block in enumerate(self.network.blocks):
             layers.append(hidden)
             assert isinstance(block, Block)
-            window = torch.cat([past[index].T, hidden]).T.reshape(1, -1)  # channel by channel, as the weights lie
-            weighed = functional.linear(window, block.taps.weight.flatten(1), block.taps.bias)
+            window = torch.cat([past[index], hidden]).reshape(1, -1)
+            weighed = functional.linear(window, block.taps.weight.transpose(1, 2).flatten(1), block.taps.bias)
             mixed = functional.linear(functional.elu(weighed), block.mix.weight[:, :, 0], block.mix.bias)
             hidden = hidden + functional.elu(mixed)
         logits = functional.linear(hidden, self.network.heads.weight[:, :, 0], self.network.heads.bias)[0]
         out = torch.cat([torch.sigmoid(logits[:3]), torch.softmax(logits[3:], dim=0)])
         return out, torch.cat(layers)
+
+
+def export(network: BeatNetwork, path: Path) -> None:
+    """Write `network`'s step to `path` as ONNX, with what a reader must know in its metadata."""
+    import onnx
+
+    channels = network.heads.weight.shape[1]
+    example = (torch.zeros(FRONT_FRAMES, 2 * BANDS), torch.zeros(len(DILATIONS), TAPS - 1, channels))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.onnx.export(
+        Step(network).eval(),
+        example,
+        str(path),
+        input_names=["recent", "past"],
+        output_names=["out", "layers"],
+        opset_version=17,
+        dynamo=False,
+    )
+    model = onnx.load(path)
+    about = {
+        "dilations": ",".join(str(each) for each in DILATIONS),
+        "taps": str(TAPS),
+        "delay": str(DELAY),
+        "tempi": str(TEMPI),
+        "slowest": str(SLOWEST),
+        "fastest": str(FASTEST),
+    }
+    onnx.helper.set_model_props(model, about)
+    onnx.save(model, path)

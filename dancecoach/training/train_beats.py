@@ -154,9 +154,7 @@ def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, ou
     """Train for `recipe.minutes`, write weights and the course of training to `out`, return the averaged network."""
     torch.manual_seed(recipe.seed)
     network = BeatNetwork(recipe.causal, recipe.channels)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
-    )
+    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-2)
     started = time.monotonic()
     course: list[dict[str, float]] = []
@@ -186,6 +184,12 @@ def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, ou
     _save(average.module, recipe, course, out)
     trained: BeatNetwork = average.module
     return trained.eval()
+
+
+def _averaged(mean: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+    """Return the running mean of the weights, over few steps at first."""
+    keep = min(0.998, (1.0 + float(count)) / (10.0 + float(count)))
+    return mean * keep + new * (1.0 - keep)
 
 
 def validate(network: BeatNetwork, excerpts: list[Excerpt]) -> float:

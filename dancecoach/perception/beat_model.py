@@ -1,0 +1,118 @@
+"""The beat network at run time: one frame in, activations out, through ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancecoach.errors import ModelError
+from dancecoach.perception.spectral_features import Normaliser
+from dancecoach.types import Floats
+
+log = logging.getLogger(__name__)
+
+MODELS = Path(__file__).resolve().parent.parent.parent / "models"
+MODEL = MODELS / "beats.onnx"
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What the network says of one frame: probabilities of `beat`, `down`beat and `music`; `tempo` (64,) adds up to 1."""
+
+    beat: float
+    down: float
+    music: float
+    tempo: Array
+
+
+class BeatModel:
+    """A causal beat network, run frame by frame; several streams may share one.
+
+    Parameters
+    ----------
+    path : Path
+        An ONNX file whose metadata says `dilations`, `taps`, `delay` (frames), `slowest` and `fastest` (BPM).
+
+    Raises
+    ------
+    ModelError
+        When the file is missing or is no beat network.
+    """
+
+    def __init__(self, path: Path = MODEL) -> None:
+        # ONNX Runtime takes a fifth of a second to import; who needs no network does not wait for it.
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        if not path.is_file():
+            raise ModelError(f"The beat network {path.name} is missing.", "Install dancecoach again.")
+        try:
+            # A network this small is slower to send to a GPU than to compute.
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            about = self._session.get_modelmeta().custom_metadata_map
+            dilations = np.array([int(each) for each in about["dilations"].split(",")])
+            taps = int(about["taps"])
+            self.delay = int(about["delay"])
+            self.tempi = np.geomspace(float(about["slowest"]), float(about["fastest"]), int(about["tempi"]))
+            self.layers, self.channels = (int(each) for each in self._session.get_outputs()[1].shape)
+        except Exception as error:  # noqa: BLE001, ONNX Runtime raises types of its own
+            raise ModelError(f"{path.name} is not a beat network.", "Install dancecoach again.") from error
+        self.offsets = dilations[:, None] * np.arange(taps - 1, 0, -1)
+
+    def run(self, recent: Array, past: Array) -> tuple[Array, Array]:
+        """Return outputs and the layers' inputs of one frame; see `dancecoach.training.beat_network.Step`."""
+        out, layers = self._session.run(None, {"recent": recent, "past": past})
+        return out, layers
+
+
+@cache
+def beat_model() -> BeatModel | None:
+    """Return the beat network that dancecoach ships; None, and a line in the log, where it cannot be used."""
+    try:
+        return BeatModel()
+    except ModelError as error:
+        log.warning("%s The classical beat tracker is used.", error.problem)
+        return None
+
+
+class BeatStream:
+    """The state of one stream through a `BeatModel`."""
+
+    def __init__(self, model: BeatModel) -> None:
+        self._model = model
+        self._size = int(model.offsets.max()) + 1
+        self._layer = np.arange(model.layers)[:, None]
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new stream."""
+        model = self._model
+        self._normaliser = Normaliser()
+        self._recent = np.zeros((3, Normaliser.features), dtype=np.float32)
+        self._history = np.zeros((model.layers, self._size, model.channels), dtype=np.float32)
+        self._frame = 0
+
+    def step(self, bands: Array) -> Activation:
+        """Return the activations after one more frame of `bands` (88,)."""
+        self._recent[:-1] = self._recent[1:]
+        self._recent[-1] = self._normaliser.step(bands)
+        past = self._history[self._layer, (self._frame - self._model.offsets) % self._size]
+        out, layers = self._model.run(self._recent, past)
+        self._history[:, self._frame % self._size] = layers
+        self._frame += 1
+        return Activation(float(out[0]), float(out[1]), float(out[2]), out[3:])
+
+
+def tempo_likelihood(tempo: Floats | Array, tempi: Floats, intervals: Floats) -> Array:
+    """Return how likely each of `intervals` (I,) s is, relative to a flat guess, by `tempo` (64,) over `tempi` BPM."""
+    place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
+    return np.asarray(np.interp(place, np.arange(len(tempi)), tempo) * len(tempi), dtype=np.float32)

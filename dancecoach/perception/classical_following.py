@@ -1,0 +1,49 @@
+"""Following the beat without a network: three bands of onsets through the bar pointer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancecoach.perception.bar_pointer import BarPointer
+from dancecoach.perception.following import Instant
+from dancecoach.perception.onsets import OnsetDetector
+
+_SILENCE = 0.002  # root mean square, full scale 1 (−54 dB)
+_ESTIMATE_EVERY = 3  # frames
+
+
+class ClassicalFollower:
+    """Onset strength and bar pointer, one stream of `sample_rate` Hz; the baseline, and the fallback without a model."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._onsets = OnsetDetector(sample_rate)
+        self._pointer = BarPointer(self._onsets.frame_rate)
+        self._frames = 0
+        self._last_sound = -np.inf
+
+    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
+        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
+        instants = []
+        for frame in self._onsets.step(samples.astype(np.float64)):
+            if frame.level > _SILENCE:
+                self._last_sound = frame.time
+            # A rest within the music is evidence (nothing there on the beat), a break is not.
+            self._pointer.step(frame.strengths if frame.time - self._last_sound < 0.5 else None)
+            self._frames += 1
+            estimate = self._pointer.estimate() if self._frames % _ESTIMATE_EVERY == 0 else None
+            music = float(frame.level > _SILENCE)
+            instants.append(Instant(frame.time, frame.heard, frame.level, music, estimate))
+        return instants
+
+    def pull(self, interval: float, to_next: float | None) -> None:
+        """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
+        self._pointer.pull(interval, to_next)
+
+    def prefer(self, interval: float | None) -> None:
+        """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
+        self._pointer.prefer(interval)
+
+    def forget(self) -> None:
+        """Forget the music, but not the preferred tempo."""
+        self._pointer.reset()

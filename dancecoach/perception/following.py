@@ -1,0 +1,63 @@
+"""What follows the beat in sound: the words that front ends and the tracker share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancecoach.types import Floats
+
+METRES = (4, 3)  # beats in a bar
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where the beat is.
+
+    `interval` s between beats; `to_next` s until the next one; `probability` 0…1 that it is there at this tempo;
+    `bars` (2, 4) probabilities, for bars of four and of three, that the next beat is the first … fourth of its bar;
+    they add up to less than one where the rhythm has no bar.
+    """
+
+    interval: float
+    to_next: float
+    probability: float
+    bars: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One frame of following.
+
+    `time` s of sound from which `estimate` counts; `heard` s, how far the sound had to be heard for it; `level` root
+    mean square, full scale 1; `music` 0…1 probability that there is music; `estimate` None on frames without one.
+    """
+
+    time: float
+    heard: float
+    level: float
+    music: float
+    estimate: Estimate | None
+
+
+class Follower(Protocol):
+    """Follows tempo, beat and bar in a stream of one sample rate."""
+
+    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
+        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
+        ...
+
+    def pull(self, interval: float, to_next: float | None) -> None:
+        """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
+        ...
+
+    def prefer(self, interval: float | None) -> None:
+        """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
+        ...
+
+    def forget(self) -> None:
+        """Forget the music, but not the preferred tempo."""
+        ...
