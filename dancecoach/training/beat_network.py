@@ -32,19 +32,19 @@ class Front(nn.Module):
 
     def __init__(self, channels: int = CHANNELS) -> None:
         super().__init__()
-        self.short = nn.Conv2d(2, 12, (FRONT_FRAMES, 5))
-        self.short_second = nn.Conv2d(12, 16, (1, 5))
-        self.long = nn.Conv2d(2, 8, (1, 6))
-        width = 16 * ((((SHORT_BANDS - 4) // 2) - 4) // 2) + 8 * ((LONG_BANDS - 5) // 4)
-        self.dense = nn.Conv1d(width, channels, 1)
+        self.short = nn.Sequential(nn.Conv2d(2, 12, (FRONT_FRAMES, 5), stride=(1, 2)), nn.BatchNorm2d(12))
+        self.short_second = nn.Sequential(nn.Conv2d(12, 16, (1, 5), stride=(1, 2)), nn.BatchNorm2d(16))
+        self.long = nn.Sequential(nn.Conv2d(2, 8, (1, 6), stride=(1, 4)), nn.BatchNorm2d(8))
+        halved = (SHORT_BANDS - 5) // 2 + 1
+        width = 16 * ((halved - 5) // 2 + 1) + 8 * ((LONG_BANDS - 6) // 4 + 1)
+        self.dense = nn.Sequential(nn.Conv1d(width, channels, 1), nn.BatchNorm1d(channels))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (B, C, T)."""
         views = torch.stack([features[..., :BANDS], features[..., BANDS:]], dim=1)  # (B, 2, T + 2, 88)
         short = functional.elu(self.short(views[..., :SHORT_BANDS]))
-        short = functional.max_pool2d(short, (1, 2))
-        short = functional.max_pool2d(functional.elu(self.short_second(short)), (1, 2))
-        long = functional.max_pool2d(functional.elu(self.long(views[:, :, FRONT_FRAMES - 1 :, SHORT_BANDS:])), (1, 4))
+        short = functional.elu(self.short_second(short))
+        long = functional.elu(self.long(views[:, :, FRONT_FRAMES - 1 :, SHORT_BANDS:]))
         merged = torch.cat([short.transpose(2, 3).flatten(1, 2), long.transpose(2, 3).flatten(1, 2)], dim=1)
         return functional.elu(self.dense(merged))
 
@@ -55,13 +55,14 @@ class Block(nn.Module):
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         self.taps = nn.Conv1d(channels, channels, TAPS, dilation=dilation)
+        self.norm = nn.BatchNorm1d(channels)
         self.mix = nn.Conv1d(channels, channels, 1)
         nn.init.normal_(self.mix.weight, std=0.3 * channels**-0.5)
         self.dropout = nn.Dropout1d(0.1)
 
     def forward(self, padded: Tensor, inputs: Tensor) -> Tensor:
         """Return `inputs` (B, C, T) plus what the convolution of `padded` (B, C, T + 4 dilations) adds."""
-        hidden: Tensor = self.dropout(functional.elu(self.taps(padded)))
+        hidden: Tensor = self.dropout(functional.elu(self.norm(self.taps(padded))))
         return inputs + functional.elu(self.mix(hidden))
 
 
@@ -115,7 +116,7 @@ class Step(nn.Module):
             assert isinstance(block, Block)
             window = torch.cat([past[index], hidden]).reshape(1, -1)
             weighed = functional.linear(window, block.taps.weight.transpose(1, 2).flatten(1), block.taps.bias)
-            mixed = functional.linear(functional.elu(weighed), block.mix.weight[:, :, 0], block.mix.bias)
+            mixed = functional.linear(functional.elu(block.norm(weighed)), block.mix.weight[:, :, 0], block.mix.bias)
             hidden = hidden + functional.elu(mixed)
         logits = functional.linear(hidden, self.network.heads.weight[:, :, 0], self.network.heads.bias)[0]
         out = torch.cat([torch.sigmoid(logits[:3]), torch.softmax(logits[3:], dim=0)])

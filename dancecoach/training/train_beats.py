@@ -32,7 +32,8 @@ from dancecoach.training.beat_network import (
 from dancecoach.types import Floats
 
 _log = logging.getLogger(__name__)
-_CROP = 1500  # frames
+# Short crops first: more of them fit into a minute; long ones teach what to remember.
+_SHORT_CROP, _LONG_CROP, _SHORT_SHARE = 500, 1500, 0.3  # frames, frames, share of the time
 _TEMPO_WEIGHT, _MUSIC_WEIGHT = 0.05, 0.15
 _UNKNOWN = -1  # tempo class where none can be told
 
@@ -42,8 +43,8 @@ class Recipe:
     """How to train: `minutes` of work, `rooms` whether the views in a room are used, `causal` or not."""
 
     minutes: float = 60.0
-    batch: int = 16
-    rate: float = 2e-3
+    frames: int = 16_000  # in a batch
+    rate: float = 5e-3
     rooms: bool = True
     causal: bool = True
     channels: int = CHANNELS
@@ -82,13 +83,18 @@ class Batches:
         self._foreign = [excerpt for excerpt in excerpts if not len(excerpt.beats)]
         self._recipe = recipe
         self._rng = np.random.default_rng(recipe.seed)
+        self.crop = _SHORT_CROP
+
+    def refill(self) -> None:
+        pass
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield features (B, T, 176), activations (B, T, 3) and tempo classes (B, T), without end."""
         while True:
-            order = self._rng.permutation(len(self._excerpts))
-            for start in range(0, len(order) - self._recipe.batch + 1, self._recipe.batch):
-                chosen = [self._one(int(index)) for index in order[start : start + self._recipe.batch]]
+            self.refill()
+            order = list(self._rng.permutation(len(self._excerpts)))
+            while len(order) >= (size := max(1, self._recipe.frames // self.crop)):
+                chosen = [self._one(int(order.pop())) for _ in range(size)]
                 features, wanted, tempo = zip(*chosen, strict=True)
                 yield (
                     torch.from_numpy(np.stack(features)),
@@ -99,8 +105,8 @@ class Batches:
     def _one(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
         rng, excerpt = self._rng, self._excerpts[index]
         view = int(rng.integers(len(excerpt.views))) if self._recipe.rooms else 0
-        start = int(rng.integers(0, excerpt.views.shape[1] - _CROP + 1))
-        span = slice(start, start + _CROP)
+        start = int(rng.integers(0, excerpt.views.shape[1] - self.crop + 1))
+        span = slice(start, start + self.crop)
         bands = excerpt.views[view, span].astype(np.float32)
         if self._foreign and rng.random() < 0.15:
             other = self._foreign[int(rng.integers(len(self._foreign)))].views
@@ -154,19 +160,23 @@ def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, ou
     """Train for `recipe.minutes`, write weights and the course of training to `out`, return the averaged network."""
     torch.manual_seed(recipe.seed)
     network = BeatNetwork(recipe.causal, recipe.channels)
-    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged)
+    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged, use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-2)
     started = time.monotonic()
     course: list[dict[str, float]] = []
     mean, steps, reported = 0.0, 0, started
-    for features, wanted, tempo in Batches(excerpts, recipe):
+    batches = Batches(excerpts, recipe)
+    for features, wanted, tempo in batches:
         spent = (time.monotonic() - started) / (60.0 * recipe.minutes)
+        batches.crop = _SHORT_CROP if spent < _SHORT_SHARE else _LONG_CROP
         if spent >= 1.0:
             break
         warm = min(1.0, (steps + 1) / 100)
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
-        loss = loss_of(network(features), wanted, tempo)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = network(features)
+        loss = loss_of(logits.float(), wanted, tempo)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
