@@ -198,7 +198,7 @@ class Engine:
         self.listener.clear_loop()
 
     def set_count_in(self, on: bool) -> None:
-        """Count eight before the music starts."""
+        """Count in before the music starts."""
         self.listener.set_count_in(on)
 
     def set_music_offset(self, seconds: float) -> None:

@@ -51,7 +51,7 @@ def primitives(scores: Sequence[PrimitiveScore]) -> list[dict[str, Any]]:
 
 
 def beats(grid: BeatGrid | None) -> dict[str, Any] | None:
-    """Return tempo, confidence and every beat; null without a beat."""
+    """Return tempo, confidence, metre and every beat; null without a beat."""
     if grid is None:
         return None
     pairs = zip(grid.beat_times.tolist(), grid.counts.tolist(), strict=True)
@@ -59,6 +59,7 @@ def beats(grid: BeatGrid | None) -> dict[str, Any] | None:
         "tempo": _number(grid.tempo, 3),
         "confidence": _number(grid.confidence),
         "source": grid.source,
+        "beats_per_bar": grid.beats_per_bar,
         "beats": [{"time": _number(time), "count": count} for time, count in pairs],
     }
 

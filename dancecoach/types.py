@@ -147,12 +147,23 @@ class PoseTrack:
 BeatSource = Literal["heard", "analysed", "tapped", "file"]
 
 
+def cycle_of(beats_per_bar: int) -> int:
+    """Return how far dancers count: two bars of a waltz are six, a bar of six is six, all else is counted in eights."""
+    return 6 if beats_per_bar in (3, 6) else 8
+
+
+def downbeats_of(beats_per_bar: int) -> tuple[int, ...]:
+    """Return the counts on which a bar begins: 1 and 5; 1 and 4 in bars of three; 1 in bars of six."""
+    return {3: (1, 4), 6: (1,)}.get(beats_per_bar, (1, 5))
+
+
 @dataclass(frozen=True, slots=True)
 class BeatGrid:
     """Beats past and predicted.
 
-    `beat_times` (B,) s, ascending; `counts` (B,) 1…8; `tempo` BPM; `confidence` 0…1; `coasting` when the music
-    stopped and the count runs on from memory. The count between and beyond beats is interpolated.
+    `beat_times` (B,) s, ascending; `counts` (B,) 1…8, or 1…6 in bars of three or six; `tempo` BPM; `confidence`
+    0…1; `coasting` when the music stopped and the count runs on from memory. The count between and beyond beats is
+    interpolated.
     """
 
     beat_times: Floats
@@ -163,15 +174,27 @@ class BeatGrid:
     coasting: bool = False
     beats_per_bar: int = 4
 
+    @property
+    def cycle(self) -> int:
+        """How far is counted before the next 1: 8, or 6 in bars of three or six."""
+        return cycle_of(self.beats_per_bar)
+
+    @property
+    def downbeats(self) -> tuple[int, ...]:
+        """The counts on which a bar begins."""
+        return downbeats_of(self.beats_per_bar)
+
     def position(self, time: float) -> float | None:
-        """Return the count as a real number in [1, 9): 3.5 is halfway between 3 and 4. None without beats."""
+        """Return the count as a real number in [1, cycle + 1): 3.5 is halfway between 3 and 4. None without beats."""
         if len(self.beat_times) < 2:
             return None
         times = self.beat_times
         index = int(np.clip(np.searchsorted(times, time, side="right") - 1, 0, len(times) - 2))
         period = times[index + 1] - times[index]
         fraction = (time - times[index]) / period
-        return float((self.counts[index] - 1 + fraction) % 8.0) + 1.0
+        position = self.counts[index] - 1 + fraction
+        # Between two beats nothing wraps: a recording may hold counts of a metre it had before.
+        return float(position if 0 <= fraction < 1 else position % self.cycle) + 1.0
 
     def phase(self, time: float) -> float | None:
         """Return the place within the beat at `time`, 0…1; None without beats."""
@@ -187,14 +210,14 @@ class BeatGrid:
             return float(self.beat_times[index]), int(self.counts[index])
         period = 60.0 / self.tempo
         steps = int((time - self.beat_times[-1]) // period) + 1
-        return float(self.beat_times[-1] + steps * period), int((self.counts[-1] - 1 + steps) % 8) + 1
+        return float(self.beat_times[-1] + steps * period), int((self.counts[-1] - 1 + steps) % self.cycle) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
     """One announced beat.
 
-    `time` s; `count` 1…8; `announced_at` s, how far the sound had been heard when it was announced.
+    `time` s; `count` 1…8, or 1…6 in bars of three or six; `announced_at` s, how far the sound had been heard when it was announced.
     """
 
     time: float
@@ -207,7 +230,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One eight-count: `beat_times` (9,) s, the last is the next one's first."""
+    """One eight-count: `beat_times` (9,) s, the last is the next one's first; (7,) where six are counted."""
 
     start: float
     stop: float

@@ -13,7 +13,7 @@ from dancecoach.buffers import BoundedQueue, Latest, TimeRing
 from dancecoach.clock import ManualClock, SampleClock
 from dancecoach.config import Latency, Settings
 from dancecoach.errors import SettingsError
-from dancecoach.types import JOINT_NAMES, MIRROR_JOINTS, BeatGrid
+from dancecoach.types import JOINT_NAMES, MIRROR_JOINTS, BeatGrid, cycle_of, downbeats_of
 
 
 def test_the_sample_clock_turns_jitter_of_tens_of_milliseconds_into_about_one() -> None:
@@ -133,3 +133,25 @@ def test_the_count_is_interpolated_and_extrapolated() -> None:
     assert grid.next_beat(1.1) == (1.5, 2)
     assert grid.next_beat(4.6) == (pytest.approx(5.0), 1)
     assert BeatGrid(np.empty(0), np.empty(0, dtype=np.int64), 0.0, 0.0).next_beat(1.0) is None
+
+
+def test_a_waltz_is_counted_to_six() -> None:
+    grid = BeatGrid(np.arange(1.0, 5.0, 0.5), np.arange(8) % 6 + 1, 120.0, 1.0, beats_per_bar=3)
+    assert (grid.cycle, grid.downbeats) == (6, (1, 4))
+    assert grid.position(3.75) == pytest.approx(6.5)
+    assert grid.position(4.0) == pytest.approx(1.0)
+    assert grid.position(0.75) == pytest.approx(6.5)  # before the first beat
+    assert grid.position(6.75) == pytest.approx(6.5)  # after the last
+    assert grid.next_beat(3.6) == (4.0, 1)
+    assert grid.next_beat(6.3) == (pytest.approx(6.5), 6)
+    assert grid.next_beat(6.6) == (pytest.approx(7.0), 1)
+
+
+def test_only_bars_of_three_and_six_are_not_counted_in_eights() -> None:
+    assert [cycle_of(beats) for beats in range(1, 9)] == [8, 8, 6, 8, 8, 6, 8, 8]
+    assert [downbeats_of(beats) for beats in (2, 3, 4, 5, 6)] == [(1, 5), (1, 4), (1, 5), (1, 5), (1,)]
+
+
+def test_counts_of_another_metre_are_shown_as_they_were() -> None:
+    grid = BeatGrid(np.arange(4.0), np.array([7, 8, 1, 2]), 60.0, 1.0, beats_per_bar=3)
+    assert grid.position(1.5) == pytest.approx(8.5)

@@ -1,4 +1,4 @@
-"""Eight-Beats Segmentation: the eight-counts of a beat grid (paper 1)."""
+"""Eight-Beats Segmentation: the eight-counts of a beat grid (paper 1); in bars of three, of six."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from dancecoach.types import BeatGrid, Primitive
 def find_primitives(grid: BeatGrid, start: float, stop: float) -> list[tuple[int, Primitive]]:
     """Return the complete eight-counts between `start` and `stop` s, each with the index of its count 1 in the grid.
 
-    A primitive begins on a count 1 and ends on the next; where the count was corrected on the way (set the one), the
+    A primitive begins on a count 1 and ends on the next, one cycle of the grid (6 in a waltz) later; where the count was corrected on the way (set the one), the
     broken eight-count is left out.
     """
     primitives = []
-    times, counts = grid.beat_times, grid.counts
+    times, counts, cycle = grid.beat_times, grid.counts, grid.cycle
+    complete = np.append(np.arange(1, cycle + 1), 1)
     for index in np.flatnonzero(counts == 1):
-        if index + 8 >= len(times) or times[index] < start or times[index + 8] > stop:
+        if index + cycle >= len(times) or times[index] < start or times[index + cycle] > stop:
             continue
-        if not np.array_equal(counts[index : index + 9], np.array([1, 2, 3, 4, 5, 6, 7, 8, 1])):
+        if not np.array_equal(counts[index : index + cycle + 1], complete):
             continue
-        beats = times[index : index + 9].copy()
+        beats = times[index : index + cycle + 1].copy()
         beats.flags.writeable = False
         primitives.append((int(index), Primitive(float(beats[0]), float(beats[-1]), beats)))
     return primitives

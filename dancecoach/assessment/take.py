@@ -57,7 +57,7 @@ def measure_events(
         return Synchrony("body", 0.0, 0.0, reason="motion and music do not overlap"), ()
     total = measure(events, grid, int(first), int(last - first))
     scores = tuple(
-        PrimitiveScore(number, primitive, measure(events, grid, index, 8))
+        PrimitiveScore(number, primitive, measure(events, grid, index, len(primitive.beat_times) - 1))
         for number, (index, primitive) in enumerate(find_primitives(grid, span[0] - half, span[-1] + half), start=1)
     )
     return total, scores
@@ -145,7 +145,8 @@ class LiveTake:
         new = []
         for index, primitive in find_primitives(grid, max(self._scored_until - 0.1, last - _RING), last - _SETTLED):
             self._count += 1
-            score = PrimitiveScore(self._count, primitive, measure(events, grid, index, 8))
+            beats = len(primitive.beat_times) - 1
+            score = PrimitiveScore(self._count, primitive, measure(events, grid, index, beats))
             self.primitives = (*self.primitives[1 - _SHOWN :], score)
             self._scored_until = primitive.stop
             new.append(score)

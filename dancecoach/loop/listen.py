@@ -179,7 +179,7 @@ class Listener:
             self._music.player.clear_loop()
 
     def set_count_in(self, on: bool) -> None:
-        """Count eight before the music starts."""
+        """Count in before the music starts."""
         self._count_in = on
         if self._music is not None:
             self._music.set_count_in(on)
@@ -189,7 +189,7 @@ class Listener:
         music, grid = self._music, self.grid
         if music is not None and grid is not None and grid.source == "analysed":
             nearest = int(np.argmin(np.abs(grid.beat_times - now)))
-            music.rotate((1 - int(grid.counts[nearest])) % 8)
+            music.rotate((1 - int(grid.counts[nearest])) % grid.cycle)
         else:
             self._commands.append(lambda: self._tracker.set_the_one(now))
 
@@ -379,6 +379,6 @@ class Listener:
         fresh = (grid.beat_times > since) & (grid.beat_times <= now)
         self._recorded_until = now
         return [
-            Beat(float(time), int(count), int(count) in (1, 5), grid.tempo, grid.confidence, float(time))
+            Beat(float(time), int(count), int(count) in grid.downbeats, grid.tempo, grid.confidence, float(time))
             for time, count in zip(grid.beat_times[fresh], grid.counts[fresh], strict=True)
         ]

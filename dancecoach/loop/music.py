@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 _AHEAD = 12.0  # s of beats foretold
 _MEMORY = 512  # beats
-_COUNT_IN = 8  # clicks
 RECORDED_RATE = 22_050  # Hz
 
 
@@ -92,7 +91,7 @@ class Music:
         return self._beats
 
     def set_count_in(self, on: bool) -> None:
-        """Count eight before the music starts."""
+        """Count in before the music starts: eight, or six in bars of three or six."""
         self._count_in = on
         self.player.set_count_in(on)
 
@@ -104,7 +103,7 @@ class Music:
             if position >= state.duration - 0.01:  # starts over
                 position = state.loop[0] if state.loop is not None else 0.0
             times = _count_in_times(self._beats, position)
-            self.player.schedule_count_in(times, [index % 4 == 0 for index in range(len(times))])
+            self.player.schedule_count_in(times, [index + 1 in self._beats.downbeats for index in range(len(times))])
         self.player.play()
 
     def forget(self) -> None:
@@ -114,17 +113,20 @@ class Music:
 
     def rotate(self, steps: int) -> None:
         """Add `steps` to every count."""
-        if self._beats is not None:
-            self._beats = _rotated(self._beats, steps)
+        beats = self._beats
+        if beats is None:
+            return  # nothing has sounded either
+        self._beats = _rotated(beats, steps)
         self._unscaled = None
         with self._lock:
-            past = [(time, (count - 1 + steps) % 8 + 1) for time, count in self._past]
+            past = [(time, (count - 1 + steps) % beats.cycle + 1) for time, count in self._past]
             self._past.clear()
             self._past.extend(past)
 
     def scale_tempo(self, factor: float) -> None:
         """Count `factor` times as fast: 2 puts a beat between any two, 0.5 keeps those with odd counts.
 
+        A one stays a one. Bars of three stay bars of three, each then half or twice as long in the music.
         Scaling back brings the same counts back. What would leave fewer than two beats is not done.
         """
         beats = self._beats
@@ -193,7 +195,7 @@ class Music:
 
 
 def _count_in_times(beats: BeatGrid, position: float) -> list[float]:
-    """Return eight clicks (seconds of the music) that lead to the first beat at or after `position`."""
+    """Return a cycle of clicks (seconds of the music) that lead to the first beat at or after `position`."""
     period = 60.0 / beats.tempo
     index = int(np.searchsorted(beats.beat_times, position - 0.02))
     first = float(beats.beat_times[index]) if index < len(beats.beat_times) else position
@@ -201,31 +203,33 @@ def _count_in_times(beats: BeatGrid, position: float) -> list[float]:
     lead = first - position
     skipped = int(lead / period + 1e-6)
     start = first - skipped * period
-    return [start - period * number for number in range(_COUNT_IN, 0, -1)]
+    return [start - period * number for number in range(beats.cycle, 0, -1)]
 
 
 def _extended(beats: BeatGrid) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the beats with eight more before the first, for the count-in."""
+    """Return the beats with a cycle more before the first, for the count-in."""
     period = 60.0 / beats.tempo
-    return np.concatenate([beats.beat_times[0] - period * np.arange(8, 0, -1), beats.beat_times])
+    return np.concatenate([beats.beat_times[0] - period * np.arange(beats.cycle, 0, -1), beats.beat_times])
 
 
 def _extended_counts(beats: BeatGrid) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    return np.concatenate([(beats.counts[0] - 1 - np.arange(8, 0, -1)) % 8 + 1, beats.counts])
+    before = np.arange(beats.cycle, 0, -1)
+    return np.concatenate([(beats.counts[0] - 1 - before) % beats.cycle + 1, beats.counts])
 
 
 def _rotated(beats: BeatGrid, steps: int) -> BeatGrid:
-    counts = (beats.counts - 1 + steps) % 8 + 1
+    counts = (beats.counts - 1 + steps) % beats.cycle + 1
     return BeatGrid(beats.beat_times, counts, beats.tempo, beats.confidence, beats.source, False, beats.beats_per_bar)
 
 
 def _scaled(beats: BeatGrid, factor: float) -> BeatGrid:
-    times = beats.beat_times
+    times, cycle, per_bar = beats.beat_times, beats.cycle, beats.beats_per_bar
     if factor > 1:
         times = np.interp(np.arange(2 * len(times) - 1) / 2, np.arange(len(times)), times)
-        first = int(beats.counts[0] - 1) * 2 % 8
+        first = int(beats.counts[0] - 1) * 2 % cycle
     else:
         times = times[(int(beats.counts[0]) + 1) % 2 :: 2]
-        first = int(beats.counts[0]) // 2 % 4
-    counts = (np.arange(len(times)) + first) % 8 + 1
-    return BeatGrid(times, counts, beats.tempo * factor, beats.confidence, beats.source, False, beats.beats_per_bar)
+        first = int(beats.counts[0]) // 2 % (cycle // 2)
+        per_bar = 3 if per_bar == 6 else per_bar  # every second beat of a bar of six: the same bars, of three
+    counts = (np.arange(len(times)) + first) % cycle + 1
+    return BeatGrid(times, counts, beats.tempo * factor, beats.confidence, beats.source, False, per_bar)

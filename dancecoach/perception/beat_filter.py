@@ -62,23 +62,25 @@ class BeatFilter:
         prior /= prior.sum()
         lengths = np.tile(self.intervals, self.rows)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        self._first = starts.reshape(self.rows, columns)
-        self._last = self._first + self.intervals - 1
+        self.first = starts.reshape(self.rows, columns)
+        self.last = self.first + self.intervals - 1
         interval_of = np.repeat(lengths, lengths)
         self._interval_of = interval_of.astype(np.float32)
         position = np.arange(len(interval_of)) - np.repeat(starts, lengths)
         self._to_next = (interval_of - position).astype(np.float32)
         self._next_in_bar = np.concatenate([(np.arange(size) + 1) % size for size in METRES])
         self._metre = np.repeat(np.arange(len(METRES)), METRES)
-        self._row_flow = self._flow()
-        self._tempo_flow = self._transitions()
-        self._cell = self._cells(position, interval_of, lengths)
+        self.metre_of = np.array(METRES)[self._metre]
+        self.place_in_bar = np.concatenate([np.arange(size) for size in METRES])
+        self.row_flow = self._flow()
+        self.tempo_flow = self._transitions()
+        self.cell = self._cells(position, interval_of, lengths)
         metre_prior = np.repeat(np.array(chosen.metre) / METRES, METRES)
-        self._initial = np.repeat((metre_prior[:, None] * prior / self.intervals).ravel(), lengths)
-        self._initial = (self._initial / self._initial.sum()).astype(np.float32)
+        self.initial = np.repeat((metre_prior[:, None] * prior / self.intervals).ravel(), lengths)
+        self.initial = (self.initial / self.initial.sum()).astype(np.float32)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         self._preferred: Array | None = None  # (intervals,)
-        self._start = self._initial
+        self._start = self.initial
         self.reset()
 
     def reset(self) -> None:
@@ -88,12 +90,12 @@ class BeatFilter:
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s; None sets it free."""
         if interval is None:
-            self._preferred, self._start = None, self._initial
+            self._preferred, self._start = None, self.initial
             return
         away = np.log2(self.intervals / (interval * STATES_PER_SECOND))
         self._preferred = np.exp(-0.5 * (away / 0.22) ** 4).astype(np.float32) + np.float32(1e-6)
         lengths = np.tile(self.intervals, self.rows)
-        start = self._initial * np.repeat(np.tile(self._preferred, self.rows), lengths)
+        start = self.initial * np.repeat(np.tile(self._preferred, self.rows), lengths)
         self._start = np.asarray(start / start.sum(), dtype=np.float32)
 
     def step(self, beat: float, down: float, tempo: Array | None, weight: float = 1.0) -> None:
@@ -105,7 +107,8 @@ class BeatFilter:
         self._advance(tempo)
         self._advance(tempo)
         if weight > 0.0:
-            self.posterior *= np.exp(weight * self.evidence(beat, down))[self._cell]
+            evidence = self.evidence_of(np.array([beat]), np.array([down]))[0]
+            self.posterior *= np.exp(weight * evidence)[self.cell]
         self.posterior *= 1.0 / float(self.posterior.sum())
         lost = self.settings.restart / FRAMES_PER_SECOND
         if weight > 0.0:
@@ -114,40 +117,41 @@ class BeatFilter:
 
     def _advance(self, tempo: Array | None) -> None:
         posterior = self.posterior
-        ending = posterior[self._last]  # (rows, intervals)
-        beginning = self._row_flow @ (ending @ self._tempo_flow)
+        ending = posterior[self.last]  # (rows, intervals)
+        beginning = self.row_flow @ (ending @ self.tempo_flow)
         if tempo is not None:
             beginning *= tempo
         if self._preferred is not None:
             beginning *= self._preferred
         posterior[1:] = posterior[:-1].copy()
-        posterior[self._first] = beginning
+        posterior[self.first] = beginning
 
-    def evidence(self, beat: float, down: float) -> Array:
-        """Return the log likelihood of the activations in each cell: distance from the beat, and which beat."""
+    def evidence_of(self, beat: Floats, down: Floats) -> Array:
+        """Return the log likelihood (T, cells) of activations (T,): by distance from the beat, and which beat."""
         chosen = self.settings
-        beat = min(max(beat, 1e-3), 1.0 - 1e-3)
-        down = min(max(down, 1e-3), 0.999)
+        beat = np.clip(beat, 1e-3, 1.0 - 1e-3)
+        down = np.clip(down, 1e-3, 1.0 - 1e-3)
         on, off = beat / chosen.beat_share, (1 - beat) / (1 - chosen.beat_share)
-        relative = min(down / beat, 0.95)
+        relative = np.minimum(down / beat, 0.95)
         usual = chosen.down_share / chosen.beat_share
-        first, other = relative / usual, (1 - relative) / (1 - usual)
+        first, other = np.log(relative / usual), np.log((1 - relative) / (1 - usual))
         near = self._near
-        log_beat = chosen.beat_weight * np.log(near * on + (1 - near) * off)
+        log_beat = chosen.beat_weight * np.log(near * on[:, None] + (1 - near) * off[:, None])
         # Only frames on a beat can tell which beat it is.
-        log_bar = chosen.down_weight * near * beat * np.log(np.array([[first], [other]]))
-        return np.asarray((log_beat + log_bar).ravel(), dtype=np.float32)
+        about = chosen.down_weight * near * beat[:, None]
+        cells = [log_beat + about * first[:, None], log_beat + about * other[:, None]]
+        return np.asarray(np.concatenate(cells, axis=1), dtype=np.float32)
 
     def estimate(self) -> Estimate:
         """Return the mode of the posterior, refined by the mass around it."""
         mass = self.posterior
-        per_tempo = np.add.reduceat(mass, self._first.ravel()).reshape(self.rows, -1).sum(axis=0)
+        per_tempo = np.add.reduceat(mass, self.first.ravel()).reshape(self.rows, -1).sum(axis=0)
         best = int(np.argmax(np.convolve(per_tempo, (0.5, 1.0, 0.5), mode="same")))
         centre = float(self.intervals[best])
         columns = np.flatnonzero(np.abs(self.intervals - centre) <= 0.06 * centre)
         low, high = columns[0], columns[-1]
         # The neighbouring tempi of a row are contiguous states.
-        near = np.concatenate([np.arange(self._first[row, low], self._last[row, high] + 1) for row in range(self.rows)])
+        near = np.concatenate([np.arange(self.first[row, low], self.last[row, high] + 1) for row in range(self.rows)])
         weights, ahead = mass[near], self._to_next[near]
         turn = 2 * np.pi / centre
         vector = complex(float(weights @ np.cos(turn * ahead)), float(weights @ np.sin(turn * ahead)))

@@ -137,6 +137,7 @@ def to_document(session: Session) -> dict[str, Any]:
         "info": dict(session.manifest.info),
         "duration": round(session.duration, 4),
         "tempo": None if grid is None else round(grid.tempo, 3),
+        "beats_per_bar": None if grid is None else grid.beats_per_bar,
         "beats": [
             {
                 "time": round(beat.time, 5),

@@ -52,6 +52,7 @@ _LARGEST = 256 * 1024**2  # bytes
 _MOST_ROWS = 1_000_000
 _LONGEST_VALUE = 1_000_000  # bytes of one value
 _LONGEST_READING = 20.0  # s
+_BEAT_TIMES = (9, 7)  # of a primitive: eight or six beats, and the first of the next
 _LEVELS = {str(level): level for level in get_args(NoticeLevel)}
 _Row = tuple[Any, ...]
 
@@ -225,7 +226,7 @@ def _beat(row: _Row) -> Beat | None:
 def _primitive(row: _Row) -> PrimitiveScore | None:
     index, synchrony = number(row[0]), scores.from_json(row[2])
     times = scores.parse(row[1])
-    if index is None or synchrony is None or not isinstance(times, list) or len(times) != 9:
+    if index is None or synchrony is None or not isinstance(times, list) or len(times) not in _BEAT_TIMES:
         return None
     values = [number(value) for value in times]
     beats = np.array([np.nan if value is None else value for value in values])

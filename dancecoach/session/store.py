@@ -217,16 +217,23 @@ def grid_of(beats: Sequence[Beat]) -> BeatGrid | None:
     # Beats of music played by the application are known ahead and noted when they sound.
     analysed = all(beat.announced_at == beat.time for beat in kept)
     source: BeatSource = "analysed" if analysed else "heard"
-    downbeats = np.flatnonzero([beat.downbeat for beat in kept])
-    three = len(downbeats) > 2 and float(np.median(np.diff(downbeats))) == 3.0
     return BeatGrid(
         beat_times=np.array([beat.time for beat in kept]),
         counts=np.array([beat.count for beat in kept], dtype=np.int64),
         tempo=float(np.median([beat.tempo for beat in kept])),
         confidence=float(np.median([beat.confidence for beat in kept])),
         source=source,
-        beats_per_bar=3 if three else 4,
+        beats_per_bar=_beats_per_bar(kept),
     )
+
+
+def _beats_per_bar(beats: Sequence[Beat]) -> int:
+    """Return the metre that most beats were counted in: their counts and which of them are downbeats tell it."""
+    downbeats = [beat.count for beat in beats if beat.downbeat]
+    three, four = downbeats.count(4), downbeats.count(5)
+    if three or four:
+        return 3 if three > four else 4
+    return 6 if len(downbeats) > 1 and max(beat.count for beat in beats) == 6 else 4
 
 
 def delete_session(folder: Path) -> None:

@@ -127,7 +127,7 @@ _ALL = (
     ),
     Style(
         "techno",
-        3,
+        4,
         (122, 146),
         {"kick": (FOUR,), "open": (OFF, REST), "hat": (E16, E16A, OFF, SHAKE), "clap": (BACK, REST, HALF)},
         {
@@ -161,7 +161,7 @@ _ALL = (
     ),
     Style(
         "edm",
-        2,
+        5,
         (120, 132),
         {"kick": (FOUR, FOUR, "X-----X---X-----"), "snare": (BACK,), "clap": (BACK, REST), "hat": (OFF, E8, E16)},
         {"crash_lane": (REST,), "shaker": (SHAKE,)},
@@ -230,7 +230,7 @@ _ALL = (
     ),
     Style(
         "breaks",
-        3,
+        5,
         (108, 142),
         {
             "kick": (
@@ -476,7 +476,7 @@ _ALL = (
     ),
     Style(
         "waltz",
-        3,
+        4,
         (80, 190),
         {
             "kick": ("X-----------", "X---------o-", "X-----.-----"),
@@ -547,7 +547,7 @@ _ALL = (
     ),
     Style(
         "drum and bass",
-        3,
+        4,
         (164, 180),
         {
             "kick": ("X---------x-----", "X-x-------x-----", "X---------x--o--", "X---------xx----"),
@@ -582,7 +582,7 @@ _ALL = (
     ),
     Style(
         "pop",
-        4,
+        6,
         (88, 132),
         {"kick": (*ROCK_KICKS, FOUR), "snare": (BACK, BACK, GHOST), "hat": (E8, E8A, E16, Q)},
         {"clap": (BACK,), "shaker": (SHAKE,), "tambourine": (E8A, BACK), "open": ("--------------o-",)},
@@ -591,7 +591,7 @@ _ALL = (
     ),
     Style(
         "eighties pop",
-        3,
+        4,
         (98, 138),
         {"kick": (*ROCK_KICKS[:6], FOUR), "snare": (BACK,), "hat": (E8, E16A, OFF)},
         {
@@ -620,7 +620,7 @@ _ALL = (
     ),
     Style(
         "rock",
-        6,
+        14,
         (88, 182),
         {"kick": ROCK_KICKS, "snare": (BACK, BACK, GHOST, "----X-o-----X---"), "hat": (E8, E8A, Q)},
         {"ride": (E8, E8A, Q), "crash_lane": (Q,), "open": (Q,), "tambourine": (E8A, BACK), "cowbell": (Q,)},
@@ -631,7 +631,7 @@ _ALL = (
     ),
     Style(
         "punk",
-        2,
+        6,
         (150, 215),
         {
             "kick": ("X-----X-X-----X-", "X---X---X---X---", "X-----xxX-----x-", "X-----X---X-----"),
@@ -646,7 +646,7 @@ _ALL = (
     ),
     Style(
         "metal",
-        4,
+        10,
         (100, 220),
         {
             "kick": (
@@ -784,7 +784,7 @@ _ALL = (
     ),
     Style(
         "indie",
-        3,
+        7,
         (96, 164),
         {
             "kick": (*ROCK_KICKS, FOUR),
@@ -798,7 +798,7 @@ _ALL = (
     ),
     Style(
         "game music",
-        4,
+        8,
         (96, 186),
         {
             "kick": (*ROCK_KICKS[:8], FOUR),

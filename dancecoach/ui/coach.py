@@ -69,7 +69,7 @@ class Coach(Protocol):
         ...
 
     def set_count_in(self, on: bool) -> None:
-        """Count eight before the music starts."""
+        """Count in before the music starts."""
         ...
 
     def set_music_offset(self, seconds: float) -> None:

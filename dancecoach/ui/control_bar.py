@@ -40,7 +40,7 @@ _TRANSPORT = (
     ("mark_loop_start", "Loop A", "Loop from here"),
     ("mark_loop_stop", "B", "Loop up to here"),
     ("clear_loop", "No loop", "Play on past the loop"),
-    ("toggle_count_in", "Count-in", "Count eight before the music starts"),
+    ("toggle_count_in", "Count-in", "Count in before the music starts"),
 )
 
 

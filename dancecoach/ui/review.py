@@ -33,7 +33,7 @@ from dancecoach.ui.skeleton_view import SkeletonView
 from dancecoach.ui.theme import dress, make_theme
 from dancecoach.ui.timeline import Timeline
 from dancecoach.ui.video_view import VideoView
-from dancecoach.ui.words import clock_text, percent
+from dancecoach.ui.words import clock_text, percent, primitive_word
 
 _ROLE = Qt.ItemDataRole.UserRole
 
@@ -282,7 +282,7 @@ class ReviewWindow(QWidget):
             return
         primitive = self._chosen.primitive
         span = f"{clock_text(primitive.start)} to {clock_text(primitive.stop)}"
-        self.part_title.setText(f"Eight-count {self._chosen.index}, {span}")
+        self.part_title.setText(f"{primitive_word(primitive)} {self._chosen.index}, {span}")
         self.table.show_synchrony(self._chosen.synchrony)
 
     # ---- export

@@ -95,7 +95,7 @@ class SettingsDialog(QDialog):
         self.mirror = _check("Mirror the picture", settings.mirror)
         self.large = _check("Large type", settings.large_type)
         self.video = _check("Record the video too", settings.record_video)
-        self.count_in = _check("Count eight before the music starts", settings.count_in)
+        self.count_in = _check("Count in before the music starts", settings.count_in)
         self.sessions = QLineEdit(settings.sessions)
         self.sessions.setPlaceholderText(str(services.sessions_folder))
         self.sessions.setAccessibleName("Folder of the recorded sessions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from dancecoach.types import BeatGrid, BodyPart, MetricalLevel, Notice, Synchrony
+from dancecoach.types import BeatGrid, BodyPart, MetricalLevel, Notice, Primitive, Synchrony
 
 ON_BEAT_MS = 20.0  # closer than this is heard and seen as together
 NEEDLE_MS = 200.0
@@ -88,7 +88,7 @@ def needle_range(grid: BeatGrid | None, level: MetricalLevel | None) -> float:
 
 
 def count_at(grid: BeatGrid | None, time: float) -> tuple[int, float] | None:
-    """Return (count 1…8, place within the beat 0…1) at `time`; None without beats or too far from them."""
+    """Return (count 1…cycle, place within the beat 0…1) at `time`; None without beats or too far from them."""
     if grid is None or len(grid.beat_times) < 2 or grid.tempo <= 0:
         return None
     period = 60.0 / grid.tempo
@@ -96,6 +96,11 @@ def count_at(grid: BeatGrid | None, time: float) -> tuple[int, float] | None:
         return None
     position = grid.position(time)
     return None if position is None else (int(position), position % 1.0)
+
+
+def primitive_word(primitive: Primitive) -> str:
+    """Return what the cycle of counts is called: an eight-count, in bars of three a six-count."""
+    return "Six-count" if len(primitive.beat_times) == 7 else "Eight-count"
 
 
 def most_severe(notices: Sequence[Notice], limit: int = 2) -> list[Notice]:

@@ -51,6 +51,22 @@ def test_eight_counts_are_cut_at_the_ones() -> None:
     assert all(not primitive.start < beats.beat_times[20] < primitive.stop for _, primitive in broken)
 
 
+def test_in_a_waltz_a_primitive_is_six_beats() -> None:
+    track = motion(np.arange(0, 30, 0.5) + 0.05, rate=30, seconds=30)
+    times = np.arange(0, 30, 0.5)
+    waltz = BeatGrid(times, (np.arange(len(times)) + 4) % 6 + 1, 120.0, 1.0, beats_per_bar=3)
+    _, primitives = measure_recording(track, waltz)
+    assert [score.primitive.start for score in primitives] == [1.0 + 3.0 * number for number in range(9)]
+    assert all(len(score.primitive.beat_times) == 7 for score in primitives)
+    assert all(score.synchrony.n_beats == 6 for score in primitives)
+    assert primitives[4].synchrony.offset_ms == pytest.approx(50, abs=3)
+    poses, take, completed = poses_of(track), LiveTake(), []
+    for now in np.arange(0.2, 30, 0.2):
+        completed += take.step([pose for pose in poses if pose.time <= now], waltz, float(now))
+    assert [score.primitive.start for score in completed] == [score.primitive.start for score in primitives][: len(completed)]
+    assert len(completed) >= len(primitives) - 1
+
+
 def test_without_dancer_or_beat_nothing_is_measured() -> None:
     take = LiveTake()
     assert take.step([], grid(120, 10.0), 5.0) == []

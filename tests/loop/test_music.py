@@ -20,11 +20,11 @@ def clock() -> ManualClock:
     return ManualClock(100.0)
 
 
-def write(folder: Path, beats: np.ndarray) -> Path:
+def write(folder: Path, beats: np.ndarray, beats_per_bar: int = 4) -> Path:
     path = folder / "song.wav"
     seconds = np.arange(round(SECONDS * RATE)) / RATE
     soundfile.write(path, 0.5 * np.sin(2 * np.pi * 220 * seconds), RATE)
-    lines = [f"{time:.6f} {index % 4 + 1}" for index, time in enumerate(beats)]
+    lines = [f"{time:.6f} {index % beats_per_bar + 1}" for index, time in enumerate(beats)]
     path.with_suffix(".beats").write_text("\n".join(lines), encoding="utf-8")
     return path
 
@@ -189,6 +189,55 @@ def test_half_and_double_tempo_keep_the_one_and_come_back(music: Music, clock: M
         assert set(ones).issubset(set(plain.beat_times[np.isin(plain.counts, (1, 5))]))
         music.scale_tempo(back)
         assert music.analysed is plain
+    clock.advance(0.1)
+
+
+@pytest.fixture(params=[3, 6])
+def sixes(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Music]:
+    """Music in bars of three and of six, counted to six."""
+    made = Music(write(tmp_path, np.arange(FIRST, SECONDS, PERIOD), request.param), clock, silent=True)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_a_waltz_is_counted_and_counted_in_to_six(sixes: Music, clock: ManualClock) -> None:
+    begin = clock.now()
+    sixes.set_count_in(True)
+    sixes.play()
+    grid = run(sixes, clock, 8.0)
+    assert grid.cycle == 6
+    assert counts_at(grid, begin - 0.3, begin + 6.0)[:13] == [*range(1, 7), *range(1, 7), 1]
+    first = grid.beat_times[grid.beat_times > begin - 0.01][6]
+    assert sixes.player.position_at(float(first)) == pytest.approx(FIRST, abs=5e-3)  # after six clicks
+
+
+def test_set_the_one_turns_a_waltz_by_six(sixes: Music, clock: ManualClock) -> None:
+    sixes.play()
+    before = run(sixes, clock, 3.0)
+    sixes.rotate(4)
+    after = sixes.grid(0.0)
+    assert after is not None
+    assert ((after.counts - before.counts) % 6 == 4).all()
+    assert set(after.counts.tolist()) == set(range(1, 7))
+
+
+@pytest.mark.parametrize("start", range(6))
+def test_half_and_double_tempo_keep_the_one_of_a_waltz(sixes: Music, clock: ManualClock, start: int) -> None:
+    sixes.rotate(start)
+    plain = sixes.analysed
+    assert plain is not None
+    for there, back in ((0.5, 2.0), (2.0, 0.5)):
+        sixes.scale_tempo(there)
+        scaled = sixes.analysed
+        assert scaled is not None
+        assert (np.diff(scaled.counts) % 6 == 1).all()
+        assert scaled.beats_per_bar == (3 if there == 0.5 else plain.beats_per_bar)
+        ones = scaled.beat_times[scaled.counts == 1]
+        wanted = (1,) if there == 0.5 else (1, 4)
+        assert set(ones).issubset(set(plain.beat_times[np.isin(plain.counts, wanted)]))
+        sixes.scale_tempo(back)
+        assert sixes.analysed is plain
     clock.advance(0.1)
 
 

@@ -314,10 +314,34 @@ def test_a_beat_announced_again_counts_once() -> None:
 
 
 def test_beats_of_played_music_are_exact() -> None:
-    beats = [Beat(time, index % 3 + 1, index % 3 == 0, 90.0, 1.0, time) for index, time in enumerate(range(9))]
+    beats = [Beat(time, index % 6 + 1, index % 3 == 0, 90.0, 1.0, time) for index, time in enumerate(range(9))]
     grid = grid_of(beats)
     assert grid is not None
     assert (grid.source, grid.beats_per_bar) == ("analysed", 3)
+
+
+@pytest.mark.parametrize(("beats_per_bar", "cycle"), [(3, 6), (4, 8), (6, 6)])
+@pytest.mark.parametrize("first", range(8))
+def test_a_session_keeps_counts_and_metre(tmp_path: Path, beats_per_bar: int, cycle: int, first: int) -> None:
+    recorder = Recorder(tmp_path, made.STARTED, {}, False, minimum_free=0)
+    counts = [(first + index) % cycle + 1 for index in range(2 * cycle + 1)]
+    times = made.STARTED + 0.5 * np.arange(len(counts))
+    downbeats = downbeats_of(beats_per_bar)
+    recorder.beats(
+        [Beat(float(at), count, count in downbeats, 120.0, 0.9, at) for at, count in zip(times, counts, strict=True)]
+    )
+    beats = times[: cycle + 1]
+    primitive = Primitive(float(beats[0]), float(beats[-1]), beats)
+    recorder.primitive(PrimitiveScore(1, primitive, made.synchrony(primitive.start, primitive.stop)))
+    session = open_session(recorder.close(made.synchrony(made.STARTED, float(times[-1]))))
+    grid = session.beat_grid
+    assert grid is not None
+    assert grid.counts.tolist() == counts
+    assert (grid.beats_per_bar, grid.cycle) == (beats_per_bar, cycle)
+    assert [len(score.primitive.beat_times) for score in session.primitives] == [cycle + 1]
+    document = to_document(session)
+    assert document["beats_per_bar"] == beats_per_bar
+    assert [beat["count"] for beat in document["beats"]] == counts
 
 
 def test_deleting_takes_the_session_and_nothing_else(copy: Path) -> None:

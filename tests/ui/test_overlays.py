@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
-from dancecoach.types import Notice, Person, Snapshot, StageTiming, Synchrony
+from dancecoach.types import BeatGrid, Notice, Person, Snapshot, StageTiming, Synchrony
 from dancecoach.ui.layout import PictureMap
 from dancecoach.ui.overlays import OVERLAYS, Overlay, Scene, base
 from dancecoach.ui.overlays.count import CountOverlay
@@ -125,6 +125,28 @@ def test_count_tags_the_level() -> None:
 def test_count_from_memory_says_so() -> None:
     grid = dataclasses.replace(fake.grid(), coasting=True)
     assert "running on" in draw(CountOverlay(), fake.snapshot(beat_grid=grid), 300, 340)[0]
+
+
+@pytest.mark.parametrize(("beats_per_bar", "cycle", "downbeats"), [(4, 8, (1, 5)), (3, 6, (1, 4)), (6, 6, (1,))])
+def test_count_has_a_dot_for_each_count(beats_per_bar: int, cycle: int, downbeats: tuple[int, ...]) -> None:
+    times = 0.5 * np.arange(64)
+    grid = BeatGrid(times, np.arange(64) % cycle + 1, 120.0, 0.9, beats_per_bar=beats_per_bar)
+    for count in range(1, cycle + 1):
+        moment = 0.5 * (cycle + count - 1) + 0.45
+        texts, pixels = draw(CountOverlay(), fake.snapshot(beat_grid=grid), 300, 340, seen_at=moment)
+        assert str(count) in texts
+        row = round(340 - 8.8 * THEME.unit - 2.5 * THEME.unit)  # through the middle of the dots
+        lit = np.isin(np.arange(300), places_of(pixels[row : row + 1], "accent")[:, 0])
+        dark = np.isin(np.arange(300), places_of(pixels[row : row + 1], "line")[:, 0])
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], (lit | dark)[3:-3], [0]))))
+        assert len(edges) == 2 * cycle
+        left, right = edges[::2], edges[1::2]
+        assert (left[1:] - right[:-1] >= 3).all()  # apart
+        wide = right - left
+        assert int(np.argmax(wide)) + 1 == count
+        others = [number for number in range(1, cycle + 1) if number != count]
+        large = max(wide[number - 1] for number in others if number not in downbeats)
+        assert all((wide[number - 1] > large) == (number in downbeats) for number in others)
 
 
 # ---- gauge

@@ -1,10 +1,11 @@
-"""The eight-count with its beat pulse, eight dots, and the tempo."""
+"""The count with its beat pulse, a dot for each count, and the tempo."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
+from dancecoach.types import cycle_of, downbeats_of
 from dancecoach.ui.overlays.base import CENTER, LEFT, Scene, panel, write
 from dancecoach.ui.theme import LARGE_TYPE, Theme, font_of, text_width
 from dancecoach.ui.words import UNKNOWN, count_at, level_tag, with_msr
@@ -33,7 +34,7 @@ class CountOverlay:
         digit = QRectF(rect.left(), head.bottom(), rect.width(), dots.top() - head.bottom())
         self._head(painter, head, scene, theme, now is not None)
         self._digit(painter, digit, now, theme, grid is not None and (grid.coasting or grid.confidence < UNSURE))
-        self._dots(painter, dots, now, theme)
+        self._dots(painter, dots, now, theme, 4 if grid is None else grid.beats_per_bar)
         self._tempo(painter, tempo, UNKNOWN if now is None or grid is None else f"{grid.tempo:.0f}", theme)
 
     def _tempo(self, painter: QPainter, rect: QRectF, text: str, theme: Theme) -> None:
@@ -99,13 +100,16 @@ class CountOverlay:
         left = rect.center().x() - text_width(str(now[0]), pixels, True) / 2
         painter.drawText(QPointF(left, baseline), str(now[0]))
 
-    def _dots(self, painter: QPainter, rect: QRectF, now: tuple[int, float] | None, theme: Theme) -> None:
-        step = rect.width() / 8
+    def _dots(
+        self, painter: QPainter, rect: QRectF, now: tuple[int, float] | None, theme: Theme, beats_per_bar: int
+    ) -> None:
+        cycle, downbeats = cycle_of(beats_per_bar), downbeats_of(beats_per_bar)
+        step = rect.width() / cycle
         radius = min(step * 0.3, rect.height() * 0.38)
         painter.setPen(Qt.PenStyle.NoPen)
-        for count in range(1, 9):
+        for count in range(1, cycle + 1):
             center = QPointF(rect.left() + (count - 0.5) * step, rect.center().y())
             current = now is not None and now[0] == count
             painter.setBrush(theme.color("accent" if current else "line"))
-            size = radius * (1.45 if current else 1.15 if count in (1, 5) else 0.9)
+            size = radius * (1.45 if current else 1.15 if count in downbeats else 0.9)
             painter.drawEllipse(center, size, size)

@@ -1,0 +1,89 @@
+"""The most likely beats of a whole recording: the beat filter's states searched by the Viterbi algorithm."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancecoach.perception.beat_filter import BeatFilter
+from dancecoach.types import Floats
+
+_IMPOSSIBLE = -1e4
+
+
+def best_beats(
+    model: BeatFilter, beat: Floats, down: Floats, tempo: NDArray[np.float32] | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the most likely path through the activations of a whole recording.
+
+    Parameters
+    ----------
+    model : BeatFilter
+        Its states, transitions and weights are used; its posterior is not changed.
+    beat, down : (T,)
+        Activations.
+    tempo : (T, intervals) or None
+        Relative likelihood of each of the model's intervals.
+
+    Returns
+    -------
+    at : (B,)
+        Beats in states (two a frame) from the first frame.
+    bars : (B,)
+        Beat in the bar, 1 is the downbeat.
+    metres : (B,)
+        Beats in the bar.
+    """
+    frames = len(beat)
+    rows, columns = model.rows, len(model.intervals)
+    score = np.log(np.maximum(model.initial, 1e-30)).astype(np.float32)
+    with np.errstate(divide="ignore"):
+        transition = np.maximum(np.log(model.tempo_flow), _IMPOSSIBLE).astype(np.float32)  # (old, new)
+        flow = np.maximum(np.log(model.row_flow), _IMPOSSIBLE).astype(np.float32)  # (new, old)
+        tempo_score = None if tempo is None else np.log(np.maximum(tempo, 1e-6)).astype(np.float32)
+    from_row = np.zeros((2 * frames, rows, columns), dtype=np.uint8)
+    from_column = np.zeros((2 * frames, rows, columns), dtype=np.uint8)
+    # A new interval can only come from a similar one: look at the near ones alone.
+    reach = 6
+    near = np.arange(columns)[:, None] + np.arange(-reach, reach + 1)[None, :]  # (new, candidates)
+    inside = (near >= 0) & (near < columns)
+    near = near.clip(0, columns - 1)
+    step = np.where(inside, transition[near, np.arange(columns)[:, None]], _IMPOSSIBLE).astype(np.float32)
+    sources = [np.flatnonzero(flow[row] > _IMPOSSIBLE) for row in range(rows)]
+    column_index = np.arange(columns)
+    evidence = model.evidence_of(beat, down)  # (T, cells)
+    for moment in range(2 * frames):
+        ending = score[model.last]  # (rows, intervals)
+        candidates = ending[:, near] + step[None]  # (rows, new interval, candidates)
+        best = candidates.argmax(axis=2)
+        reached = np.take_along_axis(candidates, best[..., None], axis=2)[..., 0]
+        chosen = near[column_index[None, :], best]
+        begin = np.empty((rows, columns), dtype=np.float32)
+        for row in range(rows):
+            options = reached[sources[row]] + flow[row, sources[row]][:, None]
+            winner = options.argmax(axis=0)
+            origin = sources[row][winner]
+            from_row[moment, row] = origin
+            from_column[moment, row] = chosen[origin, column_index]
+            begin[row] = options[winner, column_index]
+        frame = moment // 2
+        if tempo_score is not None:
+            begin += tempo_score[frame]
+        score[1:] = score[:-1].copy()
+        score[model.first] = begin
+        if moment % 2:
+            score += evidence[frame][model.cell]
+            score -= score.max()
+    state = int(np.argmax(score))
+    position = int(np.searchsorted(model.first.ravel(), state, side="right") - 1)
+    row, column = divmod(position, columns)
+    moment = 2 * frames - 1 - (state - int(model.first[row, column]))
+    at, places = [], []
+    while moment >= 0:
+        at.append(moment)
+        places.append(row)
+        row, column = int(from_row[moment, row, column]), int(from_column[moment, row, column])
+        moment -= int(model.intervals[column])
+    order = np.array(places[::-1], dtype=np.intp)
+    # A beat begins on the frame after the two half-steps that lead to it.
+    return np.array(at[::-1], dtype=np.intp) - 1, model.place_in_bar[order] + 1, model.metre_of[order]
