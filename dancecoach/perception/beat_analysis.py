@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from dancecoach.errors import FileFormatError
 from dancecoach.perception.bar_pointer import BarPointer, best_path
+from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter
+from dancecoach.perception.beat_model import BeatModel, beat_model, tempo_likelihood
+from dancecoach.perception.beat_path import best_beats
 from dancecoach.perception.beats import SILENCE, smooth_beats
+from dancecoach.perception.neural_following import TEMPO_FLOOR
 from dancecoach.perception.onsets import OnsetDetector
+from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis, normalise
 from dancecoach.types import BeatGrid, Floats
 
 _SEARCH = 0.035  # s around a beat in which its onset is looked for
+_MUSIC = 0.3  # probability of music from which on it is taken for music
 _FRAME_BIAS = 0.5  # frames; a beat begins within its first frame
 
 
 def analyse_beats(samples: Floats | NDArray[np.float32], sample_rate: int) -> BeatGrid | None:
     """Return the beat grid of mono `samples` (N,), times from the first sample; None where there is no music.
 
-    The most likely path through the bar pointer's states, then each beat is moved to the onset it stands for and
-    the jitter of single onsets is averaged out.
+    The most likely path through the states of tempo, phase and metre, by the beat network's activations or, where
+    the network cannot be used, by onsets alone; then each beat is moved to the onset it stands for and the jitter of
+    single onsets is averaged out.
     """
     detector = OnsetDetector(sample_rate)
     tail = np.zeros(detector.size)  # the last frames need half a window more
@@ -32,21 +41,87 @@ def analyse_beats(samples: Floats | NDArray[np.float32], sample_rate: int) -> Be
     frames = frames[loud[0] : loud[-1] + 1]
     strengths = np.array([frame.strengths for frame in frames])
     times = np.array([frame.time for frame in frames])
-    begins, bars = best_path(BarPointer(detector.frame_rate), strengths)
-    if len(begins) < 3:
-        return None
     heard = np.nan_to_num(strengths).mean(axis=1)
-    rough = times[begins] - _FRAME_BIAS / detector.frame_rate
-    moved, found = _to_onsets(rough, times, heard)
+    model = beat_model()
+    if model is None:
+        path = _classical_path(strengths, times, heard, detector.frame_rate)
+    else:
+        path = _network_path(model, samples, sample_rate, (float(times[0]), float(times[-1])))
+    if path is None or len(path.times) < 3:
+        return None
+    moved, found = _to_onsets(path.times, times, heard)
     beats = smooth_beats(moved)
-    interval = float(np.median(np.diff(beats)))
+    confidence = path.confidence if path.sure else path.confidence * float(np.mean(found))
     return BeatGrid(
         beat_times=beats,
-        counts=_counts(bars),
-        tempo=60.0 / interval,
-        confidence=round(_contrast(heard, begins) * float(np.mean(found)), 4),
+        counts=path.counts,
+        tempo=60.0 / float(np.median(np.diff(beats))),
+        confidence=round(confidence, 4),
         source="analysed",
+        beats_per_bar=path.beats_per_bar,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """Beats before they are moved to their onsets; `sure` when the confidence already says all."""
+
+    times: Floats
+    counts: NDArray[np.int64]
+    beats_per_bar: int
+    confidence: float
+    sure: bool
+
+
+def _classical_path(strengths: Floats, times: Floats, heard: Floats, frame_rate: float) -> _Path | None:
+    begins, bars = best_path(BarPointer(frame_rate), strengths)
+    if len(begins) < 3:
+        return None
+    return _Path(times[begins] - _FRAME_BIAS / frame_rate, _counts(bars), 4, _contrast(heard, begins), False)
+
+
+def _network_path(
+    model: BeatModel, samples: Floats | NDArray[np.float32], sample_rate: int, span: tuple[float, float]
+) -> _Path | None:
+    """Return the best path where the network hears music, within `span` s of the sound."""
+    lead = np.zeros(round(0.1 * sample_rate), dtype=np.float32)  # the last activations come late
+    bands = BandAnalysis(sample_rate).whole(np.concatenate([samples.astype(np.float32), lead, lead]))
+    said = model.whole(normalise(bands))[model.delay :]
+    first, last = (int(np.clip(round(each * FRAMES_PER_SECOND), 0, len(said) - 1)) for each in span)
+    music = uniform_filter1d(said[:, 2], 2 * FRAMES_PER_SECOND)
+    playing = np.flatnonzero(music[first : last + 1] > _MUSIC)
+    if len(playing) < 2 * FRAMES_PER_SECOND:
+        return None
+    first, last = first + int(playing[0]), first + int(playing[-1])
+    said = said[first : last + 1]
+    states = BeatFilter()
+    weight = states.settings.tempo_weight
+    likelihood = [tempo_likelihood(row[3:], model.tempi, states.intervals / STATES_PER_SECOND) for row in said]
+    tempo = (np.array(likelihood) + TEMPO_FLOOR) ** weight
+    at, bars, metres = best_beats(states, said[:, 0], said[:, 1], tempo)
+    if len(at) < 3:
+        return None
+    beats_per_bar = int(np.bincount(metres).argmax())
+    confidence = float(np.mean(said[np.clip(np.round(at / 2).astype(int), 0, len(said) - 1), 0]))
+    times = (first + at / 2) / FRAMES_PER_SECOND
+    return _Path(times, _counts_in(bars, beats_per_bar), beats_per_bar, confidence, True)
+
+
+def _counts_in(bars: NDArray[np.intp], beats_per_bar: int) -> NDArray[np.int64]:
+    """Return counts from the beat in the bar 1…: each downbeat begins the other half of the eight (or six)."""
+    cycle = 2 * beats_per_bar
+    counts = np.zeros(len(bars), dtype=np.int64)
+    first = int(np.argmax(bars == 1)) if (bars == 1).any() else 0
+    counts[first] = 1
+    for index in range(first + 1, len(bars)):
+        following = counts[index - 1] % cycle + 1
+        if bars[index] == 1 and (following - 1) % beats_per_bar:
+            # The bars begin elsewhere from here on.
+            following = 1
+        counts[index] = following
+    for index in range(first - 1, -1, -1):
+        counts[index] = (counts[index + 1] - 2) % cycle + 1
+    return counts
 
 
 def _contrast(heard: Floats, begins: NDArray[np.intp]) -> float:

@@ -1,8 +1,8 @@
 """Tempo, beat phase and metre as one hidden state, observed through the beat network's activations.
 
-The bar pointer of Krebs, Böck & Widmer, "An efficient state-space model for joint tempo and meter tracking" (ISMIR 2015),
-filtered forward: a state is (beat of a bar of four or three, beat interval, position within the beat). The position
-advances with time; the interval may change when a beat begins. States are twice as fine as the network's frames.
+The bar pointer of Krebs, Böck & Widmer, "An efficient state-space model for joint tempo and meter tracking" (ISMIR
+2015), filtered forward: a state is (beat of a bar of four or three, beat interval, position within the beat). The
+position advances with time; the interval may change when a beat begins. States are twice as fine as frames.
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ class BeatFilter:
         posterior[1:] = posterior[:-1].copy()
         posterior[self.first] = beginning
 
-    def evidence_of(self, beat: Floats, down: Floats) -> Array:
+    def evidence_of(self, beat: Floats | Array, down: Floats | Array) -> Array:
         """Return the log likelihood (T, cells) of activations (T,): by distance from the beat, and which beat."""
         chosen = self.settings
-        beat = np.clip(beat, 1e-3, 1.0 - 1e-3)
-        down = np.clip(down, 1e-3, 1.0 - 1e-3)
+        beat = np.clip(np.asarray(beat, dtype=np.float64), 1e-3, 1.0 - 1e-3)
+        down = np.clip(np.asarray(down, dtype=np.float64), 1e-3, 1.0 - 1e-3)
         on, off = beat / chosen.beat_share, (1 - beat) / (1 - chosen.beat_share)
         relative = np.minimum(down / beat, 0.95)
         usual = chosen.down_share / chosen.beat_share
@@ -205,11 +205,13 @@ class BeatFilter:
     def _cells(
         self, position: NDArray[np.intp], interval_of: NDArray[np.intp], lengths: NDArray[np.intp]
     ) -> NDArray[np.intp]:
-        """Return each state's cell: distance from the nearest beat (0, 1, 2, 3 or more states), first beat or other."""
+        """Return each state's cell: states from the nearest beat (3 is 3 or more), for the first beat and others."""
         self._near = np.array([1.0, 1.0, 0.5, 0.0])  # the training target at that distance
         since, until = position, interval_of - position
         distance = np.minimum(np.minimum(since, until), 3)
         row = np.repeat(np.repeat(np.arange(self.rows), len(self.intervals)), lengths)
         # Before the beat's instant the coming beat counts, after it the one that began.
-        in_bar = np.where(until < since, self._next_in_bar[row], (self._next_in_bar[row] - 1) % np.array(METRES)[self._metre][row])
+        in_bar = np.where(
+            until < since, self._next_in_bar[row], (self._next_in_bar[row] - 1) % np.array(METRES)[self._metre][row]
+        )
         return np.asarray(np.where(in_bar == 0, 0, 4) + distance, dtype=np.intp)

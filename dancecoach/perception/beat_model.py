@@ -24,7 +24,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """What the network says of one frame: probabilities of `beat`, `down`beat and `music`; `tempo` (64,) adds up to 1."""
+    """The network on one frame: probabilities of `beat`, `down`beat and `music`; `tempo` (64,) adds up to 1."""
 
     beat: float
     down: float
@@ -64,7 +64,7 @@ class BeatModel:
             self.delay = int(about["delay"])
             self.tempi = np.geomspace(float(about["slowest"]), float(about["fastest"]), int(about["tempi"]))
             self.layers, self.channels = (int(each) for each in self._session.get_outputs()[1].shape)
-        except Exception as error:  # noqa: BLE001, ONNX Runtime raises types of its own
+        except Exception as error:
             raise ModelError(f"{path.name} is not a beat network.", "Install dancecoach again.") from error
         self.offsets = dilations[:, None] * np.arange(taps - 1, 0, -1)
 
@@ -72,6 +72,11 @@ class BeatModel:
         """Return outputs and the layers' inputs of one frame; see `dancecoach.training.beat_network.Step`."""
         out, layers = self._session.run(None, {"recent": recent, "past": past})
         return out, layers
+
+    def whole(self, features: Array) -> Array:
+        """Return the outputs (T, 67) for the `features` (T, 176) of a whole recording."""
+        stream = BeatStream(self)
+        return np.array([stream.run(each) for each in features])
 
 
 @cache
@@ -103,16 +108,21 @@ class BeatStream:
 
     def step(self, bands: Array) -> Activation:
         """Return the activations after one more frame of `bands` (88,)."""
+        out = self.run(self._normaliser.step(bands))
+        return Activation(float(out[0]), float(out[1]), float(out[2]), out[3:])
+
+    def run(self, features: Array) -> Array:
+        """Return the network's outputs (67,) after one more frame of normalised `features` (176,)."""
         self._recent[:-1] = self._recent[1:]
-        self._recent[-1] = self._normaliser.step(bands)
+        self._recent[-1] = features
         past = self._history[self._layer, (self._frame - self._model.offsets) % self._size]
         out, layers = self._model.run(self._recent, past)
         self._history[:, self._frame % self._size] = layers
         self._frame += 1
-        return Activation(float(out[0]), float(out[1]), float(out[2]), out[3:])
+        return out
 
 
 def tempo_likelihood(tempo: Floats | Array, tempi: Floats, intervals: Floats) -> Array:
-    """Return how likely each of `intervals` (I,) s is, relative to a flat guess, by `tempo` (64,) over `tempi` BPM."""
+    """Return how likely each of `intervals` (I,) s is against a flat guess, by `tempo` (64,) over `tempi` BPM."""
     place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
     return np.asarray(np.interp(place, np.arange(len(tempi)), tempo) * len(tempi), dtype=np.float32)

@@ -10,9 +10,14 @@ from dancecoach.types import Floats
 
 _IMPOSSIBLE = -1e4
 
+Array = NDArray[np.float32]
+
 
 def best_beats(
-    model: BeatFilter, beat: Floats, down: Floats, tempo: NDArray[np.float32] | None
+    model: BeatFilter,
+    beat: Floats | NDArray[np.float32],
+    down: Floats | NDArray[np.float32],
+    tempo: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Return the most likely path through the activations of a whole recording.
 

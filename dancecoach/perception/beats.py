@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.bar_pointer import FASTEST, SLOWEST
+from dancecoach.perception.beat_model import beat_model
 from dancecoach.perception.classical_following import ClassicalFollower
 from dancecoach.perception.following import METRES, Estimate, Follower, Instant
-from dancecoach.perception.beat_model import beat_model
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
 from dancecoach.types import AudioBlock, Beat, BeatGrid, Floats
@@ -309,12 +309,12 @@ class Bars:
         """Take `bars` (2, 4) of the beat with `index`, as in `Estimate`."""
         self._scores *= _BAR_MEMORY
         for row, size in enumerate(METRES):
-            place = (index - np.arange(size)) % size
-            self._scores[row, place] += (1 - _BAR_MEMORY) * bars[row, :size]
-        row, place = (int(each) for each in np.unravel_index(int(np.argmax(self._scores)), self._scores.shape))
-        size = METRES[row]
+            places = (index - np.arange(size)) % size
+            self._scores[row, places] += (1 - _BAR_MEMORY) * bars[row, :size]
+        best, place = divmod(int(np.argmax(self._scores)), self._scores.shape[1])
+        size = METRES[best]
         current = self._scores[METRES.index(self.beats), self._one % self.beats]
-        if self._started and (self._pinned or self._scores[row, place] <= _BAR_MARGIN * current + 0.02):
+        if self._started and (self._pinned or self._scores[best, place] <= _BAR_MARGIN * current + 0.02):
             return
         if not self._started:
             self._one = index - (index - place) % size

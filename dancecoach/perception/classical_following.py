@@ -14,7 +14,7 @@ _ESTIMATE_EVERY = 3  # frames
 
 
 class ClassicalFollower:
-    """Onset strength and bar pointer, one stream of `sample_rate` Hz; the baseline, and the fallback without a model."""
+    """Onset strength and bar pointer, one stream of `sample_rate` Hz: the baseline, and what runs without a model."""
 
     def __init__(self, sample_rate: int) -> None:
         self._onsets = OnsetDetector(sample_rate)

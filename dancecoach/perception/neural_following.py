@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from dancecoach.perception.beat_filter import BeatFilter, FilterSettings, STATES_PER_SECOND
+from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings
 from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, tempo_likelihood
-from dancecoach.perception.following import Estimate, Instant
+from dancecoach.perception.following import Instant
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
 
 SILENCE = 0.002  # root mean square, full scale 1 (−54 dB)
+TEMPO_FLOOR = 0.02  # relative likelihood of a tempo the network rules out
 _MUSIC_MEMORY = 0.6  # s
 
 
@@ -75,7 +74,7 @@ class Decoder:
         tempo = None
         if weight > 0.0 and self.filter.settings.tempo_weight > 0.0:
             likelihood = tempo_likelihood(heard.tempo, self._tempi, self._intervals)
-            tempo = (likelihood + 0.02) ** (weight * self.filter.settings.tempo_weight)
+            tempo = (likelihood + TEMPO_FLOOR) ** (weight * self.filter.settings.tempo_weight)
         self.filter.step(heard.beat, heard.down, tempo, weight)
         self._frames += 1
         estimate = self.filter.estimate() if self._frames % self._every == 0 else None

@@ -98,7 +98,7 @@ class BandAnalysis:
         return frames
 
     def whole(self, samples: Array) -> Array:
-        """Return the bands (T, 88) of all frames of mono `samples` (N,), as `step` would give them, up to rounding."""
+        """Return the bands (T, 88) of all frames of mono `samples` (N,), those of `step` up to rounding."""
         lead = self._sizes[1] - self._sizes[0] // 2
         padded = np.concatenate([np.zeros(lead, np.float32), samples.astype(np.float32, copy=False)])
         count = 0
@@ -120,7 +120,7 @@ class BandAnalysis:
             spectrum = rfft(windows[:, -size:] * window, length, axis=1)[:, : bank.shape[0]]
             power = (spectrum.real**2 + spectrum.imag**2) @ bank
             parts.append(0.5 * np.log(np.maximum(power, _FLOOR**2)))
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.asarray(np.concatenate(parts, axis=1), dtype=np.float32)
 
 
 def _window(size: int) -> Array:
@@ -145,8 +145,8 @@ def _triangles(edges: NDArray[np.float64], sample_rate: int, length: int) -> Arr
 class Normaliser:
     """Takes loudness and colour out of the bands and adds their rises; keeps its state between calls.
 
-    The loudness and each band's mean are running averages over the last seconds that leave out silence, so that a pause
-    does not make the next note deafening.
+    The loudness and each band's mean are running averages over the last seconds that leave out silence, so that a
+    pause does not make the next note deafening.
     """
 
     features = 2 * BANDS
@@ -182,7 +182,7 @@ class Normaliser:
         rise[:SHORT_BANDS] /= usual[0]
         rise[SHORT_BANDS:] /= usual[1]
         difference = compressed - self._mean / self._weight
-        return np.concatenate([difference, np.minimum(0.25 * rise, 4.0)]).astype(np.float32)
+        return np.asarray(np.concatenate([difference, np.minimum(0.25 * rise, 4.0)]), dtype=np.float32)
 
 
 def normalise(bands: Array) -> Array:
@@ -191,7 +191,7 @@ def normalise(bands: Array) -> Array:
 
     keep = float(np.exp(-1.0 / (_MEMORY * FRAMES_PER_SECOND)))
 
-    def running(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    def running(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(lfilter([1.0], [1.0, -keep], values, axis=0))
 
     bands = bands.astype(np.float32, copy=False)
@@ -206,11 +206,11 @@ def normalise(bands: Array) -> Array:
         rise[lag:, part] = _rise(compressed[lag:, part], compressed[:-lag, part])
         usual = running(weight * rise[:, part].mean(axis=1)) / total + 0.03
         rise[:, part] /= usual[:, None]
-    return np.concatenate([compressed - mean, np.minimum(0.25 * rise, 4.0)], axis=1).astype(np.float32)
+    return np.asarray(np.concatenate([compressed - mean, np.minimum(0.25 * rise, 4.0)], axis=1), dtype=np.float32)
 
 
 def _rise(now: Array, before: Array) -> Array:
-    """Return by how much bands (T, B) rose above the loudest of the neighbouring bands before (vibrato is no onset)."""
+    """Return by how much bands (T, B) rose above the loudest neighbour before (vibrato is no onset)."""
     widest = before.copy()
     np.maximum(widest[:, 1:], before[:, :-1], out=widest[:, 1:])
     np.maximum(widest[:, :-1], before[:, 1:], out=widest[:, :-1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,10 @@ def _without_music(rng: np.random.Generator) -> Excerpt:
         other = noise(rng, SECONDS, SAMPLE_RATE)
         sound = sound + other * np.float32(10 ** rng.uniform(-1.5, 0.0))
     else:
-        sound = {"speech": speech, "noise": noise, "crowd": crowd}[kind](rng, SECONDS, SAMPLE_RATE)
+        make: Callable[[np.random.Generator, float, int], Array] = {"speech": speech, "noise": noise, "crowd": crowd}[
+            kind
+        ]
+        sound = make(rng, SECONDS, SAMPLE_RATE)
     sound = np.asarray(sound * np.float32(10 ** rng.uniform(-2.0, 0.0)), dtype=np.float32)
     bands = np.stack([_bands(sound), _bands(in_a_room(sound, SAMPLE_RATE, rng))])
     empty = np.empty(0)
@@ -134,7 +137,7 @@ def write_shard(maker: Maker, folder: Path, shard: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("wb") as file:
-        np.savez(file, **content)  # type: ignore[arg-type]
+        np.savez(file, **content)
     temporary.replace(path)
 
 

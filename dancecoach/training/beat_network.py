@@ -2,8 +2,8 @@
 
 A small convolutional front end over frequency, then dilated causal convolutions over time (Davies & Böck, "Temporal
 convolutional networks for musical audio beat tracking", EUSIPCO 2019; joint tempo after Böck & Davies, "Deconstruct,
-analyse, reconstruct", ISMIR 2020). Trained on whole excerpts, run one frame at a time: `Step` takes what each layer heard
-at its taps in the past, so a frame costs the same however far the network looks back.
+analyse, reconstruct", ISMIR 2020). Trained on whole excerpts, run one frame at a time: `Step` takes what each layer
+heard at its taps in the past, so a frame costs the same however far the network looks back.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class BeatNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(channels, dilation) for dilation in DILATIONS)
         self.heads = nn.Conv1d(channels, OUTPUTS, 1)
         with torch.no_grad():
+            assert self.heads.bias is not None
             self.heads.bias[:2] = torch.tensor([-2.5, -4.0])  # beats are rare
 
     def forward(self, features: Tensor) -> Tensor:

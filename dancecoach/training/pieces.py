@@ -35,8 +35,8 @@ class Piece:
     """Notes and the truth about their beats.
 
     `beat_times` (B,) s, ascending; `beats_in_bar` (B,) 1…beats_per_bar, 1 is the downbeat; `duration` s; `style`, for
-    instance "house"; `source` names the drummer or song it came from (what splits are made by), "composed" without one;
-    `events` (time s, kind) with kind "tempo" (sudden change), "gap" (music stops), "music" (it starts again).
+    instance "house"; `source` names the drummer or song it came from (what splits are made by), "composed" without
+    one; `events` (time s, kind) with kind "tempo" (sudden change), "gap" (music stops), "music" (it starts again).
     """
 
     style: str

@@ -85,13 +85,9 @@ class Batches:
         self._rng = np.random.default_rng(recipe.seed)
         self.crop = _SHORT_CROP
 
-    def refill(self) -> None:
-        pass
-
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield features (B, T, 176), activations (B, T, 3) and tempo classes (B, T), without end."""
         while True:
-            self.refill()
             order = list(self._rng.permutation(len(self._excerpts)))
             while len(order) >= (size := max(1, self._recipe.frames // self.crop)):
                 chosen = [self._one(int(order.pop())) for _ in range(size)]
@@ -164,14 +160,16 @@ def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, ou
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-2)
     started = time.monotonic()
     course: list[dict[str, float]] = []
-    mean, steps, reported = 0.0, 0, started
+    mean, reported = 0.0, started
+    averaged = average.module
+    assert isinstance(averaged, BeatNetwork)
     batches = Batches(excerpts, recipe)
-    for features, wanted, tempo in batches:
+    for steps, (features, wanted, tempo) in enumerate(batches, start=1):
         spent = (time.monotonic() - started) / (60.0 * recipe.minutes)
         batches.crop = _SHORT_CROP if spent < _SHORT_SHARE else _LONG_CROP
         if spent >= 1.0:
             break
-        warm = min(1.0, (steps + 1) / 100)
+        warm = min(1.0, steps / 100)
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -182,18 +180,16 @@ def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, ou
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         average.update_parameters(network)
-        steps += 1
-        mean += (float(loss) - mean) * max(0.02, 1 / steps)
+        mean += (float(loss.detach()) - mean) * max(0.02, 1 / steps)
         if time.monotonic() - reported > 60:
             reported = time.monotonic()
             course.append({"minutes": (reported - started) / 60, "steps": steps, "loss": mean})
             if len(course) % 5 == 0:
-                course[-1]["validation"] = validate(average.module, validation)
+                course[-1]["validation"] = validate(averaged, validation)
             _log.info("%s", json.dumps(course[-1]))
-            _save(average.module, recipe, course, out)
-    _save(average.module, recipe, course, out)
-    trained: BeatNetwork = average.module
-    return trained.eval()
+            _save(averaged, recipe, course, out)
+    _save(averaged, recipe, course, out)
+    return averaged.eval()
 
 
 def _averaged(mean: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
@@ -225,7 +221,7 @@ def activations(network: BeatNetwork, bands: NDArray[np.float32]) -> Floats:
     return torch.cat([torch.sigmoid(logits[:, :3]), torch.softmax(logits[:, 3:], dim=1)], dim=1).numpy()
 
 
-def _save(network: torch.nn.Module, recipe: Recipe, course: list[dict[str, float]], out: Path) -> None:
+def _save(network: BeatNetwork, recipe: Recipe, course: list[dict[str, float]], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), out)
     out.with_suffix(".json").write_text(json.dumps({"recipe": asdict(recipe), "course": course}, indent=1))
