@@ -148,7 +148,7 @@ BeatSource = Literal["heard", "analysed", "tapped", "file"]
 
 
 def cycle_of(beats_per_bar: int) -> int:
-    """Return how far dancers count: two bars of a waltz are six, a bar of six is six, all else is counted in eights."""
+    """Return how far dancers count: to six in bars of three (two bars) and of six (one), to eight in all others."""
     return 6 if beats_per_bar in (3, 6) else 8
 
 
@@ -217,7 +217,8 @@ class BeatGrid:
 class Beat:
     """One announced beat.
 
-    `time` s; `count` 1…8, or 1…6 in bars of three or six; `announced_at` s, how far the sound had been heard when it was announced.
+    `time` s; `count` 1…8, or 1…6 in bars of three or six; `announced_at` s, how far the sound had been heard when it
+    was announced.
     """
 
     time: float

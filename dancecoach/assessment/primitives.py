@@ -10,8 +10,8 @@ from dancecoach.types import BeatGrid, Primitive
 def find_primitives(grid: BeatGrid, start: float, stop: float) -> list[tuple[int, Primitive]]:
     """Return the complete eight-counts between `start` and `stop` s, each with the index of its count 1 in the grid.
 
-    A primitive begins on a count 1 and ends on the next, one cycle of the grid (6 in a waltz) later; where the count was corrected on the way (set the one), the
-    broken eight-count is left out.
+    A primitive begins on a count 1 and ends on the next, one cycle of the grid (6 in a waltz) later; where the count
+    was corrected on the way (set the one), the broken eight-count is left out.
     """
     primitives = []
     times, counts, cycle = grid.beat_times, grid.counts, grid.cycle

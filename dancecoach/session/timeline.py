@@ -12,7 +12,7 @@ _LONGEST_BEAT = 3.0  # s between two beats that belong to one piece
 
 
 def count_at(grid: BeatGrid | None, time: float) -> float | None:
-    """Return the count as a real number in [1, cycle + 1) while there were beats; None before, after and in pauses."""
+    """Return the count, a real number in [1, cycle + 1), while there were beats; None before, after and in pauses."""
     if grid is None or len(grid.beat_times) < 2:
         return None
     times = grid.beat_times

@@ -63,7 +63,8 @@ def test_in_a_waltz_a_primitive_is_six_beats() -> None:
     poses, take, completed = poses_of(track), LiveTake(), []
     for now in np.arange(0.2, 30, 0.2):
         completed += take.step([pose for pose in poses if pose.time <= now], waltz, float(now))
-    assert [score.primitive.start for score in completed] == [score.primitive.start for score in primitives][: len(completed)]
+    starts = [score.primitive.start for score in primitives]
+    assert [score.primitive.start for score in completed] == starts[: len(completed)]
     assert len(completed) >= len(primitives) - 1
 
 

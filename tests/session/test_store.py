@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from dancecoach.errors import FileFormatError, RecordingError
 from dancecoach.session import format as names
 from dancecoach.session import index as index_module
+from dancecoach.session.export import to_document
 from dancecoach.session.format import read_manifest
 from dancecoach.session.index import MIGRATIONS, TABLES, VERSION, Contents, migrate, read_index
+from dancecoach.session.recorder import Recorder
 from dancecoach.session.sound import read_sound
 from dancecoach.session.store import delete_session, grid_of, list_sessions, open_session
 from dancecoach.session.track import TIMES_MAGIC, TIMES_RECORD, RecordWriter
-from dancecoach.types import Beat
+from dancecoach.types import Beat, Primitive, PrimitiveScore, downbeats_of
 from dancecoach.ui.review_model import ReviewSession, SessionInfo
 from tests.session import made
 

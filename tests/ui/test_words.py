@@ -1,8 +1,9 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
-from dancecoach.types import Notice, Synchrony
+from dancecoach.types import Notice, Primitive, Synchrony
 from dancecoach.ui import words
 
 from . import fake
@@ -75,4 +76,11 @@ def test_levels_that_are_not_every_beat_are_tagged() -> None:
         "",
         "half-time",
         "double-time",
+    ]
+
+
+def test_a_primitive_is_called_by_its_counts() -> None:
+    assert [words.primitive_word(Primitive(0.0, beats, np.arange(beats + 1.0))) for beats in (8, 6)] == [
+        "Eight-count",
+        "Six-count",
     ]
