@@ -223,13 +223,22 @@ def _rotated(beats: BeatGrid, steps: int) -> BeatGrid:
 
 
 def _scaled(beats: BeatGrid, factor: float) -> BeatGrid:
-    times, cycle, per_bar = beats.beat_times, beats.cycle, beats.beats_per_bar
+    times, counts, cycle, per_bar = beats.beat_times, beats.counts, beats.cycle, beats.beats_per_bar
     if factor > 1:
         times = np.interp(np.arange(2 * len(times) - 1) / 2, np.arange(len(times)), times)
-        first = int(beats.counts[0] - 1) * 2 % cycle
+        counts = np.repeat(2 * (counts - 1), 2)[:-1]
+        counts[1::2] += 1
+        counts = counts % cycle + 1
     else:
-        times = times[(int(beats.counts[0]) + 1) % 2 :: 2]
-        first = int(beats.counts[0]) // 2 % (cycle // 2)
+        kept = np.flatnonzero(counts % 2)
+        # Where the bars begin elsewhere from a beat on, the new one is kept rather than the beat before it.
+        kept = np.concatenate([kept[:-1][np.diff(kept) > 1], kept[-1:]])
+        cuts = np.flatnonzero((np.diff(counts) - 1) % cycle) + 1
+        _, first, stretch = np.unique(
+            np.searchsorted(cuts, kept, side="right"), return_index=True, return_inverse=True
+        )
+        ones = np.cumsum(counts[kept] == 1)
+        turns = ones - ones[first][stretch]  # a cycle becomes half of one: the first half, the second, the first, …
+        times, counts = times[kept], (counts[kept] // 2 + turns * (cycle // 2)) % cycle + 1
         per_bar = 3 if per_bar == 6 else per_bar  # every second beat of a bar of six: the same bars, of three
-    counts = (np.arange(len(times)) + first) % cycle + 1
     return BeatGrid(times, counts, beats.tempo * factor, beats.confidence, beats.source, False, per_bar)

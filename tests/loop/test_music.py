@@ -246,6 +246,37 @@ def test_half_and_double_tempo_keep_the_one_of_a_waltz(sixes: Music, clock: Manu
     clock.advance(0.1)
 
 
+@pytest.mark.parametrize("cut", range(20, 28))
+@pytest.mark.parametrize(("beats_per_bar", "cycle"), [(4, 8), (3, 6)])
+def test_bars_that_begin_elsewhere_still_do_at_another_tempo(
+    tmp_path: Path,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    beats_per_bar: int,
+    cycle: int,
+    cut: int,
+) -> None:
+    times = np.arange(FIRST, SECONDS, PERIOD)
+    index = np.arange(len(times))
+    counts = np.where(index < cut, index, index - cut) % cycle + 1
+    grid = BeatGrid(times, counts, 60 / PERIOD, 1.0, "file", beats_per_bar=beats_per_bar)
+    monkeypatch.setattr("dancecoach.loop.music.read_beats", lambda path: grid)
+    for factor in (0.5, 2.0):
+        music = Music(write(tmp_path, times), clock, silent=True)
+        music.open()
+        music.scale_tempo(factor)
+        scaled = music.analysed
+        assert scaled is not None
+        (there,) = scaled.counts[np.isclose(scaled.beat_times, times[cut])].tolist()
+        assert there == 1 or (cut % cycle == 0 and there == cycle // 2 + 1)
+        ones = scaled.beat_times[scaled.counts == 1]
+        assert set(ones).issubset(set(times[np.isin(counts, grid.downbeats)]))
+        gaps = np.diff(scaled.beat_times) / (PERIOD / factor)
+        assert gaps.min() > 0.99
+        assert gaps.max() < 1.51
+        music.close()
+
+
 def test_too_few_beats_are_not_halved(tmp_path: Path, clock: ManualClock) -> None:
     music = Music(write(tmp_path, np.array([1.0, 1.5])), clock, silent=True)
     music.open()
