@@ -18,7 +18,7 @@ from dancecoach.perception.beats import SILENCE, smooth_beats
 from dancecoach.perception.neural_following import TEMPO_FLOOR
 from dancecoach.perception.onsets import OnsetDetector
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis, normalise
-from dancecoach.types import BeatGrid, Floats
+from dancecoach.types import BeatGrid, Floats, cycle_of
 
 _SEARCH = 0.035  # s around a beat in which its onset is looked for
 _MUSIC = 0.3  # probability of music from which on it is taken for music
@@ -195,12 +195,15 @@ def read_beats(path: Path) -> BeatGrid:
             f"The beats file {path} has no two beats in order of time.",
             "Each line holds seconds and the beat in the bar.",
         )
-    per_bar = max(max(numbers), 1) if max(numbers) <= 16 else 4
     down = np.array([number == 1 for number in numbers])
+    # One odd bar does not make the metre.
+    bars = np.diff(np.flatnonzero(down))
+    usual = int(np.bincount(bars).argmax()) if len(bars) else max(numbers)
+    per_bar = usual if 1 <= usual <= 16 else 4
     first = int(np.argmax(down)) if down.any() else 0
     return BeatGrid(
         beat_times=beats,
-        counts=np.asarray((np.arange(len(beats)) - first) % 8 + 1, dtype=np.int64),
+        counts=np.asarray((np.arange(len(beats)) - first) % cycle_of(per_bar) + 1, dtype=np.int64),
         tempo=60.0 / float(np.median(np.diff(beats))),
         confidence=1.0,
         source="file",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,15 +106,14 @@ def _music_heard(piece: Piece, frames: int) -> NDArray[np.bool_]:
 
 def _without_music(rng: np.random.Generator) -> Excerpt:
     kind = str(rng.choice(["speech", "noise", "crowd", "speech over noise"]))
-    if kind == "speech over noise":
-        sound = speech(rng, SECONDS, SAMPLE_RATE)
-        other = noise(rng, SECONDS, SAMPLE_RATE)
-        sound = sound + other * np.float32(10 ** rng.uniform(-1.5, 0.0))
+    if kind == "noise":
+        sound = noise(rng, SECONDS, SAMPLE_RATE)
+    elif kind == "crowd":
+        sound = crowd(rng, SECONDS, SAMPLE_RATE)
     else:
-        make: Callable[[np.random.Generator, float, int], Array] = {"speech": speech, "noise": noise, "crowd": crowd}[
-            kind
-        ]
-        sound = make(rng, SECONDS, SAMPLE_RATE)
+        sound = speech(rng, SECONDS, SAMPLE_RATE)
+    if kind == "speech over noise":
+        sound = sound + noise(rng, SECONDS, SAMPLE_RATE) * np.float32(10 ** rng.uniform(-1.5, 0.0))
     sound = np.asarray(sound * np.float32(10 ** rng.uniform(-2.0, 0.0)), dtype=np.float32)
     bands = np.stack([_bands(sound), _bands(in_a_room(sound, SAMPLE_RATE, rng))])
     empty = np.empty(0)
