@@ -111,7 +111,6 @@ class StreamingBeatTracker:
         self._shift = 0.0  # clock time of sound second 0
         self._now = 0.0
         self._level = 0.0
-        self._last_sound = -np.inf
         self._beats: deque[_Known] = deque(maxlen=_MEMORY)
         self._taps: list[float] = []
         self._forget()
@@ -131,8 +130,8 @@ class StreamingBeatTracker:
 
     @property
     def music_heard(self) -> bool:
-        """Whether there was sound in the last second and a half."""
-        return self._now - self._last_sound < 1.5
+        """Whether there was music in the last second and a half."""
+        return self._now - self._last_music < 1.5
 
     @property
     def level(self) -> float:
@@ -227,12 +226,10 @@ class StreamingBeatTracker:
     def _instant(self, frame: Instant) -> Beat | None:
         self._now, self._level, self._instant_time = frame.heard, frame.level, frame.time
         self._check_announced()
-        if frame.level > SILENCE:
-            self._last_sound = frame.heard
-            if frame.music > _MUSIC:
-                self._last_music = frame.heard
-                if self._started is None:
-                    self._started = frame.heard
+        if frame.music > _MUSIC:
+            self._last_music = frame.heard
+            if self._started is None:
+                self._started = frame.heard
         if self._started is None or frame.estimate is None:
             return None
         if frame.heard - self._last_music > COAST:

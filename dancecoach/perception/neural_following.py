@@ -10,7 +10,7 @@ from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, 
 from dancecoach.perception.following import Instant
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
 
-SILENCE = 0.002  # root mean square, full scale 1 (−54 dB)
+SILENCE = 1e-4  # root mean square, full scale 1 (−80 dB); above it the network tells music from noise
 TEMPO_FLOOR = 0.02  # relative likelihood of a tempo the network rules out
 _MUSIC_MEMORY = 0.6  # s
 
