@@ -63,6 +63,8 @@ class BeatModel:
             taps = int(about["taps"])
             self.delay = int(about["delay"])
             self.tempi = np.geomspace(float(about["slowest"]), float(about["fastest"]), int(about["tempi"]))
+            weights = about.get("confidence", "")
+            self.confidence = np.array([float(each) for each in weights.split(",")]) if weights else None
             self.layers, self.channels = (int(each) for each in self._session.get_outputs()[1].shape)
         except Exception as error:
             raise ModelError(f"{path.name} is not a beat network.", "Install dancecoach again.") from error

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from dancecoach.perception.bar_pointer import FASTEST, SLOWEST
 from dancecoach.perception.beat_model import beat_model
 from dancecoach.perception.classical_following import ClassicalFollower
-from dancecoach.perception.following import METRES, Estimate, Follower, Instant
+from dancecoach.perception.following import METRES, Estimate, Follower, Instant, Steered
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
 from dancecoach.types import AudioBlock, Beat, BeatGrid, Floats
@@ -36,6 +36,7 @@ _REST = 0.8  # s without music after which the count coasts
 _LISTEN = 0.7  # s of music before the first beat
 _MIN_PROBABILITY = 0.3
 _MUSIC = 0.3  # probability of music from which on it is taken for music
+_TRUSTED = 0.5  # confidence of a count that is worth going on with when the music stops
 _FADE = 0.05  # share of a new confidence
 _BAR_MEMORY, _BAR_MARGIN = 0.85, 1.3  # of the evidence for the downbeats; how much stronger another place must be
 _MEMORY = 512  # beats
@@ -106,6 +107,7 @@ class StreamingBeatTracker:
     def reset(self) -> None:
         """Forget the music, the taps, the tempo wanted and the one."""
         self._follower: Follower | None = None
+        self._steered: Steered | None = None
         self._onsets: OnsetDetector | None = None
         self._index = 0  # next expected sample
         self._shift = 0.0  # clock time of sound second 0
@@ -127,6 +129,7 @@ class StreamingBeatTracker:
         self._intervals: deque[float] = deque(maxlen=9)
         self._bars = Bars()
         self._confidence = 0.0
+        self._best = 0.0  # the highest confidence of this music
 
     @property
     def music_heard(self) -> bool:
@@ -144,7 +147,7 @@ class StreamingBeatTracker:
         if self._onsets is None or self._onsets.sample_rate != block.sample_rate:
             self.reset()
             self._onsets = OnsetDetector(block.sample_rate)
-            self._follower = self._make(block.sample_rate)
+            self._steered = self._follower = self._make(block.sample_rate)
             self._index = block.index
             self._first = block.index
         assert self._follower is not None
@@ -163,7 +166,7 @@ class StreamingBeatTracker:
             if isinstance(frame, OnsetFrame):
                 self._heard.append(frame)
                 continue
-            beat = self._instant(frame)
+            beat = self.take(frame)
             if beat is not None:
                 announced.append(beat)
         return announced
@@ -218,12 +221,20 @@ class StreamingBeatTracker:
 
     def _want(self, interval: float, beat: float) -> None:
         """Count every `interval` s from now on, with a beat at `beat` s of sound."""
-        if self._follower is not None:
-            self._follower.prefer(interval)
-            self._follower.pull(interval, (beat - self._instant_time) % interval)
+        if self._steered is not None:
+            self._steered.prefer(interval)
+            self._steered.pull(interval, (beat - self._instant_time) % interval)
             self._intervals.extend([interval] * 9)
 
-    def _instant(self, frame: Instant) -> Beat | None:
+    @classmethod
+    def of_instants(cls, steered: Steered) -> StreamingBeatTracker:
+        """Return a tracker that is given by `take` what `steered` follows, without the sound itself."""
+        tracker = cls()
+        tracker._steered = steered
+        return tracker
+
+    def take(self, frame: Instant) -> Beat | None:
+        """Take one frame of the follower, return the beat that is announced now."""
         self._now, self._level, self._instant_time = frame.heard, frame.level, frame.time
         self._check_announced()
         if frame.music > _MUSIC:
@@ -232,13 +243,19 @@ class StreamingBeatTracker:
                 self._started = frame.heard
         if self._started is None or frame.estimate is None:
             return None
-        if frame.heard - self._last_music > COAST:
-            assert self._follower is not None
-            self._follower.forget()
+        # What never was a beat is not counted on.
+        patience = COAST if self._best >= _TRUSTED else _REST
+        if frame.heard - self._last_music > patience:
+            if self._steered is not None:
+                self._steered.forget()
             self._forget()
             return None
-        fresh = frame.estimate.probability * np.exp(-max(0.0, frame.heard - self._last_music) / 4.0)
-        self._confidence += _FADE * (float(fresh) - self._confidence)
+        if frame.confidence is not None:
+            self._confidence = frame.confidence
+        else:
+            fresh = frame.estimate.probability * np.exp(-max(0.0, frame.heard - self._last_music) / 4.0)
+            self._confidence += _FADE * (float(fresh) - self._confidence)
+        self._best = max(self._best, self._confidence)
         return self._announce(frame, frame.estimate)
 
     def _announce(self, frame: Instant, estimate: Estimate) -> Beat | None:

@@ -33,7 +33,8 @@ class Instant:
     """One frame of following.
 
     `time` s of sound from which `estimate` counts; `heard` s, how far the sound had to be heard for it; `level` root
-    mean square, full scale 1; `music` 0…1 probability that there is music; `estimate` None on frames without one.
+    mean square, full scale 1; `music` 0…1 probability that there is music; `estimate` None on frames without one;
+    `confidence` 0…1 probability that a beat announced now is right, None where the follower cannot tell.
     """
 
     time: float
@@ -41,14 +42,11 @@ class Instant:
     level: float
     music: float
     estimate: Estimate | None
+    confidence: float | None = None
 
 
-class Follower(Protocol):
-    """Follows tempo, beat and bar in a stream of one sample rate."""
-
-    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
-        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
-        ...
+class Steered(Protocol):
+    """What the person and the tracker tell a follower."""
 
     def pull(self, interval: float, to_next: float | None) -> None:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
@@ -60,4 +58,12 @@ class Follower(Protocol):
 
     def forget(self) -> None:
         """Forget the music, but not the preferred tempo."""
+        ...
+
+
+class Follower(Steered, Protocol):
+    """Follows tempo, beat and bar in a stream of one sample rate."""
+
+    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
+        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
         ...
