@@ -17,7 +17,7 @@ from typing import Any
 from dancecoach import __version__
 from dancecoach.errors import DancecoachError
 
-COMMANDS = ("analyze", "synchrony", "beats", "devices", "replay", "bench", "demo-session")
+COMMANDS = ("analyze", "synchrony", "beats", "devices", "replay", "bench", "train", "demo-session")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,9 +140,43 @@ def _command_parser() -> argparse.ArgumentParser:
     beat.add_argument("--limit", metavar="N", type=int, help="at most so many clips of every folder")
     beat.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of the table")
 
+    _add_training(commands.add_parser("train", help="Make a model anew.", description="Make a model anew."), common)
+
     demo = add("demo-session", _demo_session, "Make the demo's session again.")
     demo.add_argument("folder", type=Path)
     return parser
+
+
+def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    models = trains.add_subparsers(required=True)
+    text = (
+        "Make the beat network anew: render its music, train, measure, write its card. Takes hours; can be resumed."
+    )
+    beats = models.add_parser("beats", parents=[common], help=text, description=text)
+    beats.set_defaults(run=_train_beats)
+    beats.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with music/groove_midi, …")
+    beats.add_argument("--work", type=Path, required=True, metavar="DIR", help="folder for everything in between")
+    beats.add_argument("--out", type=Path, metavar="DIR", help="folder of model and card, default where they ship")
+    beats.add_argument("--excerpts", type=int, default=1900, metavar="N", help="of 40 s to train on, default 1900")
+    beats.add_argument("--minutes", type=float, default=75.0, metavar="M", help="of training, default 75")
+    beats.add_argument("--threads", type=int, metavar="N", help="of training, default as many as cores")
+    beats.add_argument("--channels", type=int, metavar="N", help="width of the network")
+    beats.add_argument(
+        "--ablations", type=float, metavar="M", help="compare without its parts, M min for each training"
+    )
+    beats.add_argument("--weights", type=Path, metavar="FILE", help="use these weights instead of training")
+    beats.add_argument("--card-only", action="store_true", help="write the card of the model that is there")
+    beats.add_argument(
+        "--training", type=Path, nargs="+", default=[], metavar="JSON", help="what the trainer wrote, a file per part"
+    )
+    beats.add_argument(
+        "--figures",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="JSON",
+        help="what 'bench beats --json' wrote, for the card",
+    )
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -318,6 +352,43 @@ def _bench_beats(options: argparse.Namespace) -> int:
     if options.json is not None:
         _write_json(figures, options.json)
     return 0
+
+
+def _train_beats(options: argparse.Namespace) -> int:
+    from dancecoach.perception.beat_model import MODELS
+    from dancecoach.training.make_beats import Plan, make
+
+    if not options.verbose:  # the course of training is what one waits for
+        logging.getLogger("dancecoach.training").addHandler(logging.StreamHandler())
+    make(
+        Plan(
+            data=options.data,
+            work=options.work,
+            out=options.out or MODELS,
+            excerpts=options.excerpts,
+            minutes=options.minutes,
+            threads=options.threads,
+            channels=options.channels,
+            ablations=options.ablations,
+            weights=options.weights,
+            card_only=options.card_only,
+            training=tuple(options.training),
+            figures=tuple(options.figures),
+            command=_train_command(options),
+        )
+    )
+    return 0
+
+
+def _train_command(options: argparse.Namespace) -> str:
+    """Return the command as anybody may repeat it, without folders; empty when only the card is written."""
+    if options.card_only:
+        return ""
+    words = ["dancecoach train beats --data DIR --work DIR", f"--excerpts {options.excerpts}"]
+    words.append(f"--minutes {options.minutes:g}" if options.weights is None else "--weights FILE")
+    chosen = {"channels": options.channels, "ablations": options.ablations}
+    words += [f"--{name} {value:g}" for name, value in chosen.items() if value is not None]
+    return " ".join(words)
 
 
 def _demo_session(options: argparse.Namespace) -> int:

@@ -1,0 +1,282 @@
+"""The model card of the beat network, written from what training and benchmark left behind."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dancecoach.perception.spectral_features import FRAMES_PER_SECOND
+from dancecoach.training.beat_data import SECONDS
+from dancecoach.training.beat_network import DELAY, DILATIONS, FASTEST, SLOWEST, TAPS, TEMPI
+from dancecoach.training.fonts import HELD_OUT_FONTS, find_fonts
+from dancecoach.training.grooves import TEST_DRUMMERS, VALIDATION_DRUMMERS
+from dancecoach.training.kits import HELD_OUT_KITS, find_sources
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card is written from.
+
+    `model` the ONNX file; `command` that made it; `training` the trainer's documents, step by step; `excerpts` by
+    split; `losses` at the end by split; `figures` documents of `dancecoach bench beats`; `ablations` the document of
+    the ablations, if any were made; `data` folder of the corpora.
+    """
+
+    model: Path
+    command: str
+    training: Sequence[Mapping[str, Any]]
+    excerpts: Mapping[str, int]
+    losses: Mapping[str, float]
+    figures: Sequence[Mapping[str, Any]]
+    ablations: Mapping[str, Any] | None
+    data: Path
+
+
+def write_card(facts: Facts, path: Path) -> None:
+    """Write the card of `facts` to `path`, Markdown."""
+    sections = [
+        _head(facts),
+        _network(facts),
+        _material(),
+        _found(facts.data),
+        _SPLITS.format(
+            validation_drummers=_drummers(VALIDATION_DRUMMERS),
+            test_drummers=_drummers(TEST_DRUMMERS),
+            fonts=", ".join(HELD_OUT_FONTS),
+            kits=", ".join(sorted(HELD_OUT_KITS)),
+        ),
+        _course(facts),
+        _measures(facts.figures),
+    ]
+    if facts.ablations is not None:
+        sections.append(_ablations(facts.ablations))
+    sections.append(_LIMITS)
+    path.write_text("\n\n".join(section.strip() for section in sections) + "\n", encoding="utf-8")
+
+
+def _head(facts: Facts) -> str:
+    content = facts.model.read_bytes()
+    return f"""# {facts.model.name}: beats and downbeats, heard causally
+
+A small network that says, 50 times a second, how likely a beat, a downbeat and music are, and how fast the music is.
+A filter over tempo, phase and metre (`dancecoach/perception/beat_filter.py`) makes beats of that and predicts the
+next one. It was trained on rendered music only, dry and as a microphone in a room hears it.
+
+| | |
+|---|---|
+| file | `{facts.model.name}`, {len(content) / 1000:.0f} kB, ONNX opset 17 |
+| SHA-256 | `{hashlib.sha256(content).hexdigest()}` |
+| licence | Apache-2.0, as dancecoach; see the sources below |"""
+
+
+def _network(facts: Facts) -> str:
+    channels = _channels(facts)
+    layers = len(DILATIONS)
+    behind = sum(DILATIONS) * (TAPS - 1) / FRAMES_PER_SECOND
+    return f"""## Network
+
+Inputs, one frame of {1000 // FRAMES_PER_SECOND} ms at a time: `recent` (3, 176) float32, the newest three frames of
+normalised band levels and their rises (`spectral_features.py`); `past` ({layers}, {TAPS - 1}, {channels}), what each
+layer heard at its earlier taps.
+Outputs: `out` ({3 + TEMPI},), probabilities of beat, downbeat and music, then {TEMPI} tempo classes from {SLOWEST:g} to {FASTEST:g} BPM that add up to 1; `layers` ({layers}, {channels}), to be kept for
+`past`. A beat shows {DELAY} frames ({1000 * DELAY // FRAMES_PER_SECOND} ms) after its instant.
+
+1. Front end: convolutions over frequency on three frames, short and long windows apart, to {channels} channels.
+2. {layers} residual blocks of dilated causal convolutions over time ({TAPS} taps, dilations {DILATIONS[0]} to
+   {DILATIONS[-1]}): {behind:.0f} s of memory.
+3. A linear head for each output; metadata hold the dilations, the delay and the weights of the confidence.
+
+Davies & Böck, EUSIPCO 2019 (temporal convolutional networks); Böck & Davies, ISMIR 2020 (tempo learnt jointly);
+Krebs, Böck & Widmer, ISMIR 2015 (the filter)."""
+
+
+def _channels(facts: Facts) -> int:
+    for document in reversed(facts.training):
+        if "channels" in (recipe := document.get("recipe", {})):
+            return int(recipe["channels"])
+    from dancecoach.perception.beat_model import BeatModel
+
+    return BeatModel(facts.model).channels
+
+
+_SOURCES = (
+    ("Groove MIDI Dataset (Gillick et al. 2019)", "human drumming and its timing", "CC BY 4.0"),
+    ("POP909 (Wang et al. 2020)", "harmony, melodies and form", "MIT"),
+    ("Sonic Pi samples", "one-shots of drums", "CC0 1.0"),
+    (
+        "`beat_this_annotations` (CPJKU)",
+        "relative tempo curves only",
+        "MIT (the repository; some of the sets it gathers have terms of their own)",
+    ),
+    ("FluidR3 GM (`fluid-soundfont-gm`)", "instruments, drums", "MIT"),
+    ("FluidR3Mono GM (`fluidr3mono-gm-soundfont`)", "instruments, drums", "MIT"),
+    ("sf_GMbank (`csound-soundfont`)", "instruments, drums", "public domain"),
+    ("OPL-3 FM (`opl3-soundfont`)", "instruments, drums", "CC BY-SA 4.0"),
+    ("Black Pearl, Red Zeppelin (`avldrums.lv2-soundfont`)", "drums", "CC BY-SA 3.0"),
+    (
+        "Hydrogen's drum kits (`hydrogen-data`, `hydrogen-drumkits`)",
+        "drums",
+        "GPL-2, GPL-2+; circAfrique, BJA Pacific: CC BY-SA 3.0; rumpf: CC BY 3.0; Audiophob: CC0",
+    ),
+    ("LMMS's drum samples (`lmms-common`)", "drums", "GPL-2+"),
+    ("eSpeak NG (`espeak-ng`)", "people who talk", "GPL-3+"),
+    ("TimGM6mb (`timgm6mb-soundfont`)", "held-out excerpts only", "GPL-2"),
+    (
+        "MuseScore General (`musescore-general-soundfont-small`)",
+        "held-out excerpts only",
+        "MIT, parts CC0 and public domain",
+    ),
+)
+
+
+def _material() -> str:
+    return f"""## Training material
+
+Everything was rendered by `dancecoach/training`: composed dance music, human drumming and pop songs, played by
+changing instruments, mixed, mastered and put in rooms with people, all at random. No recording of music was trained
+on, and none of the material is in the file.
+
+{_table(("what", "used for", "licence"), _SOURCES)}
+
+Licences are those that the corpora's own pages and the Debian packages' copyright files state."""
+
+
+def _found(data: Path) -> str:
+    rows = []
+    for held_out, what in ((False, "to train with"), (True, "held out")):
+        fonts = ", ".join(sorted(font.name for font in find_fonts(held_out))) or "none"
+        drums = ", ".join(sorted({source.name for source in find_sources(data, held_out) if source.drums})) or "none"
+        rows.append(f"* {what}: sound fonts {fonts}; drums {drums}.")
+    return "Found on the machine that wrote this card (other instruments are synthesised):\n\n" + "\n".join(rows)
+
+
+_SPLITS = """## Splits
+
+| | validation | test |
+|---|---|---|
+| drummers | {validation_drummers} | {test_drummers} |
+| songs, by number | those that end in 8 | those that end in 9 |
+| tempo curves | one in ten | another one in ten |
+| instruments | {fonts}; {kits}; a third of the Sonic Pi samples | the same |
+
+The rest is for training; no drummer, song, sound font or drum kit is on both sides. Synthesised instruments, composed
+patterns and rooms are drawn anew and share their rules."""
+
+
+def _drummers(names: frozenset[str]) -> str:
+    return ", ".join(str(number) for number in sorted(int(name.removeprefix("drummer")) for name in names))
+
+
+def _course(facts: Facts) -> str:
+    lasts = [document["course"][-1] for document in facts.training if document.get("course")]
+    steps, minutes = sum(each["steps"] for each in lasts), sum(each["minutes"] for each in lasts)
+    planned = sum(document.get("recipe", {}).get("minutes", 0.0) for document in facts.training)
+    recipes = [document.get("recipe", {}) for document in facts.training]
+    rates = ", then ".join(f"{recipe['rate']:g}" for recipe in recipes if "rate" in recipe)
+    hours = {split: count * SECONDS / 3600 for split, count in facts.excerpts.items()}
+    rows = [
+        ("excerpts", "; ".join(f"{split} {count} ({hours[split]:.1f} h)" for split, count in facts.excerpts.items())),
+        ("seed", ", ".join(sorted({str(recipe["seed"]) for recipe in recipes if "seed" in recipe})) or "–"),
+        (
+            "training",
+            f"{steps:,.0f} steps in {max(minutes, planned):.0f} min on a processor, in {len(recipes)} part(s)",
+        ),
+        ("optimiser", f"AdamW, learning rate {rates or '–'}, cosine; weights averaged; bfloat16"),
+        ("loss, training", f"{lasts[-1]['loss']:.4f}" if lasts else "–"),
+    ]
+    known = {**{"validation": _last_validation(facts.training)}, **facts.losses}
+    rows += [(f"loss, {split}", f"{loss:.4f}") for split, loss in known.items() if loss is not None]
+    rows.append(("command", f"`{facts.command or 'dancecoach train beats --data DIR --work DIR'}`"))
+    return (
+        "## Training\n\n"
+        + _table(("", ""), rows)
+        + "\n\nEvery excerpt counts twice: dry, and as a room's microphone hears it."
+    )
+
+
+def _last_validation(training: Sequence[Mapping[str, Any]]) -> float | None:
+    found = [
+        entry["validation"] for document in training for entry in document.get("course", ()) if "validation" in entry
+    ]
+    return float(found[-1]) if found else None
+
+
+# Heading, key of the benchmark's document, digits.
+_COLUMNS = (
+    ("F", "f", 3),
+    ("CMLt", "cmlt", 3),
+    ("AMLt", "amlt", 3),
+    ("downbeat F", "downbeat_f", 3),
+    ("ahead F", "ahead_f", 3),
+    ("lock, s", "lock_s", 1),
+    ("re-lock, s", "relock_s", 1),
+    ("octave right", "octave_right", 2),
+    ("calibration error", "calibration_error", 3),
+    ("CPU, s/s", "cpu", 3),
+    ("count without music", "count_without_music", 3),
+)
+_FEW = _COLUMNS[:5]
+
+
+def _measures(documents: Sequence[Mapping[str, Any]]) -> str:
+    text = [
+        "## Held-out figures",
+        "`dancecoach bench beats`, all trackers on the same clips in the same run. F within ±70 ms from 5 s on; "
+        "*ahead F* counts only beats announced 50 ms or more before they sound; *lock* and *re-lock* are medians. *ours* is "
+        "this network live, *ahead* the same network hearing the whole file first, *classical* the tracker without a "
+        "network; *librosa* hears the whole file first, too.",
+    ]
+    for document in documents:
+        for group, trackers in document.get("folders", {}).items():
+            clips = max(figures["clips"] for figures in trackers.values())
+            name = Path(str(document.get("folder", ""))).name if group == "." else group
+            text += [f"### {name} ({clips} clips)", _figures(trackers, _COLUMNS)]
+    return "\n\n".join(text)
+
+
+def _ablations(document: Mapping[str, Any]) -> str:
+    text = ["## Ablations", f"On {document['clips']} clips of each group at most."]
+    if "rooms" in document:
+        text.append(
+            f"Networks trained for {document['minutes']:g} min each, with and without the excerpts' views in a room; "
+            "both know less than the finished one."
+        )
+        text += _groups(document["rooms"])
+    text.append("The finished network with parts of the tracker left out or replaced:")
+    return "\n\n".join(text + _groups(document["filters"]))
+
+
+def _groups(figures: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    found = []
+    for group, trackers in figures.items():
+        found += [f"*{group}*", _figures(trackers, _FEW)]
+    return found
+
+
+def _figures(trackers: Mapping[str, Mapping[str, Any]], columns: Sequence[tuple[str, str, int]]) -> str:
+    known = [each for each in columns if any(figures.get(each[1]) is not None for figures in trackers.values())]
+    rows = []
+    for name, figures in trackers.items():
+        values = ((figures.get(key), digits) for _, key, digits in known)
+        rows.append((name, *("–" if value is None else f"{value:.{digits}f}" for value, digits in values)))
+    return _table(("tracker", *(heading for heading, _, _ in known)), rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+_LIMITS = """## Limits
+
+* No real recording was trained on. The figures are about rendered music of the kind it learnt from, played by
+  others on other instruments; singing, dense mixes and unusual productions are heard less surely.
+* It knows bars of four and of three beats. Fives, sevens and music without a pulse are counted wrongly or not at all.
+* Tempi outside 54 to 216 BPM are counted at half or double tempo; where both can be danced, it may choose another
+  one than the dancer (a key halves and doubles).
+* Rubato, solo instruments without percussion and heavily syncopated drumming are followed late or lost. The downbeat
+  is less sure than the beat, most of all without drums.
+* Speech, claps and steps of people near the microphone may be louder than the music; then the confidence falls."""
