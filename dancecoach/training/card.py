@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +19,13 @@ from dancecoach.training.kits import HELD_OUT_KITS, find_sources
 class Facts:
     """What a card is written from.
 
-    `model` the ONNX file; `command` that made it; `training` the trainer's documents, step by step; `excerpts` by
-    split; `losses` at the end by split; `figures` documents of `dancecoach bench beats`; `ablations` the document of
-    the ablations, if any were made; `data` folder of the corpora.
+    `model` the ONNX file; `digest` its SHA-256; `command` that made it; `training` the trainer's documents, part by
+    part; `excerpts` by split, as far as they are known; `losses` at the end by split; `figures` documents of
+    `dancecoach bench beats`; `ablations` the document of the ablations, if any were made; `data` folder of corpora.
     """
 
     model: Path
+    digest: str
     command: str
     training: Sequence[Mapping[str, Any]]
     excerpts: Mapping[str, int]
@@ -58,7 +58,6 @@ def write_card(facts: Facts, path: Path) -> None:
 
 
 def _head(facts: Facts) -> str:
-    content = facts.model.read_bytes()
     return f"""# {facts.model.name}: beats and downbeats, heard causally
 
 A small network that says, 50 times a second, how likely a beat, a downbeat and music are, and how fast the music is.
@@ -67,8 +66,8 @@ next one. It was trained on rendered music only, dry and as a microphone in a ro
 
 | | |
 |---|---|
-| file | `{facts.model.name}`, {len(content) / 1000:.0f} kB, ONNX opset 17 |
-| SHA-256 | `{hashlib.sha256(content).hexdigest()}` |
+| file | `{facts.model.name}`, {facts.model.stat().st_size / 1000:.0f} kB, ONNX opset 17 |
+| SHA-256 | `{facts.digest}` |
 | licence | Apache-2.0, as dancecoach; see the sources below |"""
 
 
@@ -81,8 +80,9 @@ def _network(facts: Facts) -> str:
 Inputs, one frame of {1000 // FRAMES_PER_SECOND} ms at a time: `recent` (3, 176) float32, the newest three frames of
 normalised band levels and their rises (`spectral_features.py`); `past` ({layers}, {TAPS - 1}, {channels}), what each
 layer heard at its earlier taps.
-Outputs: `out` ({3 + TEMPI},), probabilities of beat, downbeat and music, then {TEMPI} tempo classes from {SLOWEST:g} to {FASTEST:g} BPM that add up to 1; `layers` ({layers}, {channels}), to be kept for
-`past`. A beat shows {DELAY} frames ({1000 * DELAY // FRAMES_PER_SECOND} ms) after its instant.
+Outputs: `out` ({3 + TEMPI},), probabilities of beat, downbeat and music, then {TEMPI} tempo classes from
+{SLOWEST:g} to {FASTEST:g} BPM that add up to 1; `layers` ({layers}, {channels}), to be kept for `past`.
+A beat shows {DELAY} frames ({1000 * DELAY // FRAMES_PER_SECOND} ms) after its instant.
 
 1. Front end: convolutions over frequency on three frames, short and long windows apart, to {channels} channels.
 2. {layers} residual blocks of dilated causal convolutions over time ({TAPS} taps, dilations {DILATIONS[0]} to
@@ -162,8 +162,9 @@ _SPLITS = """## Splits
 | tempo curves | one in ten | another one in ten |
 | instruments | {fonts}; {kits}; a third of the Sonic Pi samples | the same |
 
-The rest is for training; no drummer, song, sound font or drum kit is on both sides. Synthesised instruments, composed
-patterns and rooms are drawn anew and share their rules."""
+The rest is for training; no drummer, song, sound font file or drum kit is on both sides. But MuseScore General was
+developed from FluidR3, which is trained with, so some of its instruments are not new to the network. Synthesised
+instruments, composed patterns and rooms are drawn anew and share their rules."""
 
 
 def _drummers(names: frozenset[str]) -> str:
@@ -173,7 +174,6 @@ def _drummers(names: frozenset[str]) -> str:
 def _course(facts: Facts) -> str:
     lasts = [document["course"][-1] for document in facts.training if document.get("course")]
     steps, minutes = sum(each["steps"] for each in lasts), sum(each["minutes"] for each in lasts)
-    planned = sum(document.get("recipe", {}).get("minutes", 0.0) for document in facts.training)
     recipes = [document.get("recipe", {}) for document in facts.training]
     rates = ", then ".join(f"{recipe['rate']:g}" for recipe in recipes if "rate" in recipe)
     hours = {split: count * SECONDS / 3600 for split, count in facts.excerpts.items()}
@@ -182,14 +182,17 @@ def _course(facts: Facts) -> str:
         ("seed", ", ".join(sorted({str(recipe["seed"]) for recipe in recipes if "seed" in recipe})) or "–"),
         (
             "training",
-            f"{steps:,.0f} steps in {max(minutes, planned):.0f} min on a processor, in {len(recipes)} part(s)",
+            f"{steps:,.0f} steps in {minutes:.0f} min, in {len(recipes)} part(s), by the trainer's minutes",
         ),
         ("optimiser", f"AdamW, learning rate {rates or '–'}, cosine; weights averaged; bfloat16"),
         ("loss, training", f"{lasts[-1]['loss']:.4f}" if lasts else "–"),
     ]
     known = {**{"validation": _last_validation(facts.training)}, **facts.losses}
     rows += [(f"loss, {split}", f"{loss:.4f}") for split, loss in known.items() if loss is not None]
-    rows.append(("command", f"`{facts.command or 'dancecoach train beats --data DIR --work DIR'}`"))
+    anew = "dancecoach train beats --data DIR --work DIR"
+    rows.append(("command", f"`{facts.command or anew}`"))
+    if "--weights" in facts.command:
+        rows.append(("to train anew", f"`{anew}`"))
     return (
         "## Training\n\n"
         + _table(("", ""), rows)
@@ -225,16 +228,20 @@ def _measures(documents: Sequence[Mapping[str, Any]]) -> str:
     text = [
         "## Held-out figures",
         "`dancecoach bench beats`, all trackers on the same clips in the same run. F within ±70 ms from 5 s on; "
-        "*ahead F* counts only beats announced 50 ms or more before they sound; *lock* and *re-lock* are medians. *ours* is "
-        "this network live, *ahead* the same network hearing the whole file first, *classical* the tracker without a "
-        "network; *librosa* hears the whole file first, too.",
+        "*ahead F* counts only beats announced 50 ms or more before they sound; *lock* and *re-lock* are medians. "
+        "*ours* is this network live, *ahead* the same network hearing the whole file first, *classical* the tracker "
+        "without a network; *librosa* hears the whole file first, too.",
     ]
     for document in documents:
         for group, trackers in document.get("folders", {}).items():
             clips = max(figures["clips"] for figures in trackers.values())
             name = Path(str(document.get("folder", ""))).name if group == "." else group
-            text += [f"### {name} ({clips} clips)", _figures(trackers, _COLUMNS)]
+            text += [f"### {name} ({_clips(clips)})", _figures(trackers, _COLUMNS)]
     return "\n\n".join(text)
+
+
+def _clips(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count} clips"
 
 
 def _ablations(document: Mapping[str, Any]) -> str:

@@ -1,14 +1,16 @@
 """Makes the beat network anew: data, weights, confidence, benchmark, ablations and card, by one command.
 
-WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, course of training), `made.json` (the
-command and the final losses), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). Excerpts and clips
-that are there are kept.
+WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, course of training), `made.json` (what
+the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). Excerpts and clips
+that are there are kept. Documents name the model they are about by its SHA-256, so that no card mixes two models up.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
+import pickle
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +115,16 @@ def _check(plan: Plan) -> None:
             raise DancecoachError(f"There is no {path}.", "Check the name.")
     if plan.excerpts < 1 or plan.minutes <= 0 or (plan.threads is not None and plan.threads < 1):
         raise DancecoachError("Excerpts, minutes and threads are more than nothing.", "Give positive numbers.")
+    if plan.weights is not None:
+        _training_of(plan)
     if plan.card_only and not (plan.out / f"{NAME}.onnx").is_file():
         raise DancecoachError(f"There is no {NAME}.onnx in {plan.out}.", "Leave --card-only away to make it.")
+
+
+def _training_of(plan: Plan) -> list[dict[str, Any]]:
+    """Return what the trainer wrote about the weights."""
+    beside = (plan.weights or plan.work / f"{NAME}.pt").with_suffix(".json")
+    return [_read(path) for path in plan.training or (beside,)]
 
 
 def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
@@ -122,6 +132,7 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
 
     from dancecoach.training.beat_network import export
     from dancecoach.training.calibrate_beats import calibrate
+    from dancecoach.training.fonts import find_fonts
     from dancecoach.training.render_beats import GROUPS, render_clips, render_shards
     from dancecoach.training.train_beats import validate
 
@@ -130,18 +141,29 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
     shards = _shards(plan)
     if plan.weights is not None:
         shards = {split: count for split, count in shards.items() if split != "train"}
+    if not (find_fonts(held_out=False) and find_fonts(held_out=True)):
+        print(
+            "Without FluidSynth and sound fonts most instruments are synthesised and the network learns less; "
+            "packaging/training-packages.txt names the system packages.",
+            file=out,
+        )
     render_shards(plan.data, plan.work, shards, out, plan.workers)
     validation = _excerpts(plan, "validation")
     network = _train(plan, validation, out) if plan.weights is None else _load(plan.weights)
     export(network, model)
     print("The confidence is fitted on the validation excerpts.", file=out, flush=True)
     calibrate(model, validation)
+    test = _excerpts(plan, "test")
     made = {
+        "model": digest(model),
         "command": plan.command,
-        "losses": {
-            "validation": validate(network, validation),
-            "test": validate(network, _excerpts(plan, "test")),
+        "excerpts": {
+            "train": len(_excerpts(plan, "train")) if plan.weights is None else None,
+            "validation": len(validation),
+            "test": len(test),
         },
+        "losses": {"validation": validate(network, validation), "test": validate(network, test)},
+        "training": _training_of(plan),
     }
     _write(plan.work / "made.json", made)
     clips = plan.clips or tuple(group.clips for group in GROUPS)
@@ -189,8 +211,13 @@ def _load(weights: Path) -> BeatNetwork:
 
     from dancecoach.training.train_beats import Recipe, load
 
-    state = torch.load(weights, weights_only=True)
-    return load(weights, Recipe(channels=int(state["heads.weight"].shape[1])))
+    try:
+        state = torch.load(weights, weights_only=True)
+        return load(weights, Recipe(channels=int(state["heads.weight"].shape[1])))
+    except (OSError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise DancecoachError(
+            f"{weights.name} does not hold weights of this beat network.", "Give what 'train beats' wrote."
+        ) from error
 
 
 def _bench(plan: Plan, model: Path, out: TextIO) -> None:
@@ -208,7 +235,8 @@ def _bench(plan: Plan, model: Path, out: TextIO) -> None:
         print("The analysis ahead uses the model that ships and is not measured with another one.", file=out)
     trackers: list[Contender] = [Streaming("ours", tracker_of(BeatModel(model)))]
     trackers += [tracker for tracker in contenders() if tracker.name in others]
-    _write(plan.work / "bench.json", run(plan.work / "test", trackers=trackers, out=out))
+    figures = run(plan.work / "test", trackers=trackers, out=out)
+    _write(plan.work / "bench.json", {"model": digest(model), **figures, "folder": "test"})
 
 
 def _ablate(plan: Plan, model: Path, out: TextIO) -> None:
@@ -218,7 +246,7 @@ def _ablate(plan: Plan, model: Path, out: TextIO) -> None:
     assert plan.ablations is not None
     clips, network = plan.work / "test", BeatModel(model)
     print("Ablations: filters.", file=out, flush=True)
-    document: dict[str, Any] = {"clips": CLIPS, "filters": compare_filters(network, clips)}
+    document: dict[str, Any] = {"model": digest(model), "clips": CLIPS, "filters": compare_filters(network, clips)}
     if plan.ablations > 0:
         print(f"Ablations: with and without rooms, {plan.ablations:g} min each.", file=out, flush=True)
         budget = Budget(plan.ablations, network.channels)
@@ -231,23 +259,27 @@ def _ablate(plan: Plan, model: Path, out: TextIO) -> None:
 def _write_card(plan: Plan, model: Path, out: TextIO) -> Path:
     from dancecoach.training.card import Facts, write_card
 
-    figures = plan.figures or ((plan.work / "bench.json"),)
-    training = plan.training or ((plan.work / f"{NAME}.json"),)
-    for path in (*figures, *training):
-        if not path.is_file():
-            raise DancecoachError(
-                f"There is no {path} for the card.", "Give --figures and --training, or leave --card-only away."
-            )
-    made = _read(plan.work / "made.json") if (plan.work / "made.json").is_file() else {}
-    ablations = plan.work / "ablations.json"
+    made = _about(plan.work / "made.json", model, out)
+    ablations = _about(plan.work / "ablations.json", model, out)
+    bench = _about(plan.work / "bench.json", model, out) if not plan.figures else {}
+    figures = [_read(path) for path in plan.figures] or [bench]
+    training = [_read(path) for path in plan.training] or made.get("training", [])
+    if not training or not all("folders" in each for each in figures):
+        raise DancecoachError(
+            f"Training and figures of {model.name} are not known in {plan.work}.",
+            "Give --training and --figures, or leave --card-only away.",
+        )
+    if any(each.get("model", digest(model)) != digest(model) for each in figures):
+        raise DancecoachError("The figures are of another model.", f"Measure {model.name} and try again.")
     facts = Facts(
         model=model,
+        digest=digest(model),
         command=plan.command or str(made.get("command", "")),
-        training=[_read(path) for path in training],
-        excerpts=_counted(plan),
+        training=training,
+        excerpts={split: count for split, count in made.get("excerpts", {}).items() if count is not None},
         losses=made.get("losses", {}),
-        figures=[_read(path) for path in figures],
-        ablations=_read(ablations) if ablations.is_file() else None,
+        figures=figures,
+        ablations=ablations or None,
         data=plan.data,
     )
     path = plan.out / f"{NAME}.md"
@@ -256,13 +288,20 @@ def _write_card(plan: Plan, model: Path, out: TextIO) -> Path:
     return path
 
 
-def _counted(plan: Plan) -> dict[str, int]:
-    """Return how many excerpts there are of every split, at most as many as are used."""
-    from dancecoach.training.beat_data import SHARD
+def digest(model: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(model.read_bytes()).hexdigest()
 
-    wanted = {"train": plan.excerpts, "validation": plan.held_out[0], "test": plan.held_out[1]}
-    there = {split: SHARD * len(list(plan.work.glob(f"{split}-*.npz"))) for split in wanted}
-    return {split: min(count, there[split]) for split, count in wanted.items()}
+
+def _about(path: Path, model: Path, out: TextIO) -> dict[str, Any]:
+    """Return a document of the work folder; nothing where there is none, or where it is about another model."""
+    if not path.is_file():
+        return {}
+    document = _read(path)
+    if document.get("model") != digest(model):
+        print(f"{path.name} is about another model and is left out.", file=out)
+        return {}
+    return document
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

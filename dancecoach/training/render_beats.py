@@ -9,9 +9,10 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from dancecoach.training.sound import Instruments, render
 CLIP_RATE = 44_100  # Hz
 _CLIP_SEED = 4  # those of the excerpts are 1 to 3
 _SAY_EVERY = 15.0  # s
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 DANCE_STYLES = (
     "house", "hiphop", "breaks", "funk", "disco", "krump", "salsa", "bachata", "waltz", "swing", "drum and bass",
     "rnb", "techno", "trap", "reggaeton", "samba", "cha-cha", "afrobeats", "merengue", "shuffle",
@@ -94,9 +96,11 @@ def _work_off(
             progress.one_more()
         return
     # Processes of their own for every kind of work: the sound fonts of the last one leave the memory with them.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
-        for done in as_completed([pool.submit(work, *task) for task in tasks]):
+        with _one_thread_each():
+            pending = [pool.submit(work, *task) for task in tasks]
+        for done in as_completed(pending):
             done.result()
             progress.one_more()
     except BrokenProcessPool as error:
@@ -107,10 +111,22 @@ def _work_off(
         pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """Keep the libraries of a worker from starting threads: the workers are as many as wanted."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep the libraries of processes that are started now from using threads: the processes fill the cores.
+
+    The libraries look at the environment when they are loaded, which is before any code of ours runs there.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _Progress:

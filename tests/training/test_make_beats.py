@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_one_command_makes_data_weights_figures_and_card(tiny: Plan, monkeypatch
     for words in (
         "train 3 (0.0 h); validation 2",
         "loss, test",
-        "### dance in rooms (1 clips)",
+        "### dance in rooms (1 clip)",
         "### pop without drums",
         "| classical |",
         "| without rooms |",
@@ -111,6 +112,15 @@ def test_one_command_makes_data_weights_figures_and_card(tiny: Plan, monkeypatch
     text = card.read_text()
     assert "in 2 part(s)" in text
     assert "--weights FILE" in text
+    assert "train 3" not in text  # what given weights were trained on is not known
+
+    # Figures of another model never get into a card.
+    stored = tiny.out / "beats.onnx"
+    stored.write_bytes(stored.read_bytes() + b"\0")
+    with pytest.raises(DancecoachError, match="are not known"):
+        make(replace(tiny, card_only=True), said)
+    with pytest.raises(DancecoachError, match="another model"):
+        make(replace(tiny, card_only=True, training=parts, figures=(tiny.work / "bench.json",)), said)
 
 
 def test_test_clips_are_what_the_benchmark_reads(tiny: Plan) -> None:
@@ -121,12 +131,16 @@ def test_test_clips_are_what_the_benchmark_reads(tiny: Plan) -> None:
     assert truth.changes == (8.25,)
 
 
-def test_rendering_in_processes_says_how_far_it_is() -> None:
+def test_rendering_in_processes_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     said = io.StringIO()
-    render_beats._work_off(abs, [(-1,), (2,), (3,)], "numbers", said, 2)
+    # A built-in function: the processes need not load anything of ours.
+    check = "import os; assert os.environ['OMP_NUM_THREADS'] == '1'"
+    render_beats._work_off(exec, [(check,)] * 3, "numbers", said, 2)
+    assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "numbers: 3 of 3 files, 0 min left" in said.getvalue()
-    with pytest.raises(TypeError):
-        render_beats._work_off(abs, [("x",)], "numbers", said, 2)
+    with pytest.raises(AssertionError):
+        render_beats._work_off(exec, [("assert False",)], "numbers", said, 2)
 
 
 def test_peaks_are_picked_where_the_activation_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +148,7 @@ def test_peaks_are_picked_where_the_activation_peaks(monkeypatch: pytest.MonkeyP
         def __init__(self, model: object) -> None:
             self.frame = -1
 
-        def step(self, bands: np.ndarray) -> object:
+        def step(self, bands: object) -> object:
             self.frame += 1
             from dancecoach.perception.beat_model import Activation
 
