@@ -15,7 +15,6 @@ from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter
 from dancecoach.perception.beat_model import BeatModel, beat_model, tempo_likelihood
 from dancecoach.perception.beat_path import best_beats
 from dancecoach.perception.beats import SILENCE, smooth_beats
-from dancecoach.perception.neural_following import TEMPO_FLOOR
 from dancecoach.perception.onsets import OnsetDetector
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis, normalise
 from dancecoach.types import BeatGrid, Floats, cycle_of
@@ -94,10 +93,10 @@ def _network_path(
         return None
     first, last = first + int(playing[0]), first + int(playing[-1])
     said = said[first : last + 1]
-    states = BeatFilter()
+    states = BeatFilter(observations=model.observations)
     weight = states.settings.tempo_weight
     likelihood = [tempo_likelihood(row[3:], model.tempi, states.intervals / STATES_PER_SECOND) for row in said]
-    tempo = (np.array(likelihood) + TEMPO_FLOOR) ** weight
+    tempo = (np.array(likelihood)) ** weight
     at, bars, metres = best_beats(states, said[:, 0], said[:, 1], tempo)
     if len(at) < 3:
         return None

@@ -42,15 +42,41 @@ class FilterSettings:
     beat_weight: float = 0.5
     down_weight: float = 0.5
     tempo_weight: float = 0.5
-    beat_share: float = 0.075
-    down_share: float = 0.02
+
+
+GRID, LIMIT = 13, 6.0  # activations are told apart by their log odds, −6…6
+PLACES = 9
+# How far a state at each place takes part in a beat: the training target at that distance.
+_NEAR = np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+_BEAT_SHARE, _DOWN_SHARE = 0.3, 0.25  # of frames that are beats, of beats that are downbeats
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """How activations come out, as log likelihoods up to a constant.
+
+    `beat` (GRID, PLACES) of a beat activation at each place within the beat (`place_of`); `bar` (GRID, 2) of the
+    share of the downbeat activation in it, on first beats and on others.
+    """
+
+    beat: Floats
+    bar: Floats
+
+
+def plain_observations() -> Observations:
+    """Return what follows from taking activations for probabilities, before anything was measured."""
+    probability = 1.0 / (1.0 + np.exp(-np.linspace(-LIMIT, LIMIT, GRID)))[:, None]
+    on, off = probability / _BEAT_SHARE, (1 - probability) / (1 - _BEAT_SHARE)
+    first = np.concatenate([probability / _DOWN_SHARE, (1 - probability) / (1 - _DOWN_SHARE)], axis=1)
+    return Observations(np.log(_NEAR * on + (1 - _NEAR) * off), np.log(first))
 
 
 class BeatFilter:
     """Forward filter over metre, beat, tempo and phase; times count from the newest frame's own instant."""
 
-    def __init__(self, settings: FilterSettings | None = None) -> None:
+    def __init__(self, settings: FilterSettings | None = None, observations: Observations | None = None) -> None:
         self.settings = chosen = settings or FilterSettings()
+        self._observations = observations or plain_observations()
         shortest, longest = round(60 * STATES_PER_SECOND / FASTEST), round(60 * STATES_PER_SECOND / SLOWEST)
         middle = round(0.6 * STATES_PER_SECOND)
         # Slow tempi need no finer steps than fast ones do, in proportion.
@@ -127,20 +153,15 @@ class BeatFilter:
         posterior[self.first] = beginning
 
     def evidence_of(self, beat: Floats | Array, down: Floats | Array) -> Array:
-        """Return the log likelihood (T, cells) of activations (T,): by distance from the beat, and which beat."""
-        chosen = self.settings
+        """Return the log likelihood (T, cells) of activations (T,): by place within the beat, and which beat."""
+        chosen, seen = self.settings, self._observations
         beat = np.clip(np.asarray(beat, dtype=np.float64), 1e-3, 1.0 - 1e-3)
-        down = np.clip(np.asarray(down, dtype=np.float64), 1e-3, 1.0 - 1e-3)
-        on, off = beat / chosen.beat_share, (1 - beat) / (1 - chosen.beat_share)
-        relative = np.minimum(down / beat, 0.95)
-        usual = chosen.down_share / chosen.beat_share
-        first, other = np.log(relative / usual), np.log((1 - relative) / (1 - usual))
-        near = self._near
-        log_beat = chosen.beat_weight * np.log(near * on[:, None] + (1 - near) * off[:, None])
+        share = np.clip(np.asarray(down, dtype=np.float64) / beat, 1e-3, 1.0 - 1e-3)
+        places = chosen.beat_weight * _between(seen.beat, np.log(beat / (1 - beat)))  # (T, PLACES)
+        bars = chosen.down_weight * _between(seen.bar, np.log(share / (1 - share)))  # (T, 2)
         # Only frames on a beat can tell which beat it is.
-        about = chosen.down_weight * near * beat[:, None]
-        cells = [log_beat + about * first[:, None], log_beat + about * other[:, None]]
-        return np.asarray(np.concatenate(cells, axis=1), dtype=np.float32)
+        about = (_NEAR * beat[:, None])[:, None, :] * bars[:, :, None]  # (T, 2, PLACES)
+        return np.asarray((places[:, None, :] + about).reshape(len(beat), -1), dtype=np.float32)
 
     def estimate(self) -> Estimate:
         """Return the mode of the posterior, refined by the mass around it."""
@@ -205,13 +226,27 @@ class BeatFilter:
     def _cells(
         self, position: NDArray[np.intp], interval_of: NDArray[np.intp], lengths: NDArray[np.intp]
     ) -> NDArray[np.intp]:
-        """Return each state's cell: states from the nearest beat (3 is 3 or more), for the first beat and others."""
-        self._near = np.array([1.0, 1.0, 0.5, 0.0])  # the training target at that distance
-        since, until = position, interval_of - position
-        distance = np.minimum(np.minimum(since, until), 3)
+        """Return each state's cell: its place within the beat, for the first beat of a bar and for others."""
         row = np.repeat(np.repeat(np.arange(self.rows), len(self.intervals)), lengths)
         # Before the beat's instant the coming beat counts, after it the one that began.
-        in_bar = np.where(
-            until < since, self._next_in_bar[row], (self._next_in_bar[row] - 1) % np.array(METRES)[self._metre][row]
-        )
-        return np.asarray(np.where(in_bar == 0, 0, 4) + distance, dtype=np.intp)
+        in_bar = np.where(interval_of - position < position, self._next_in_bar[row], self.place_in_bar[row])
+        return np.asarray(np.where(in_bar == 0, 0, PLACES) + place_of(position, interval_of), dtype=np.intp)
+
+
+def place_of(position: NDArray[np.intp], interval: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the place within the beat of states `position` after one, `interval` from it to the next.
+
+    0…4 states from the nearest beat; 5…7: up to 1, 3, 5 states from the middle between two; 8: elsewhere.
+    """
+    distance = np.minimum(position, interval - position)
+    middle = np.abs(2 * position - interval)  # half states
+    between = np.where(middle <= 2, 5, np.where(middle <= 6, 6, np.where(middle <= 10, 7, 8)))
+    return np.asarray(np.where(distance <= 4, distance, between), dtype=np.intp)
+
+
+def _between(table: Floats, log_odds: Floats) -> Floats:
+    """Return rows of `table` (GRID, C) interpolated at `log_odds` (T,)."""
+    place = np.clip((log_odds + LIMIT) / (2 * LIMIT) * (GRID - 1), 0.0, GRID - 1.0)
+    low = np.minimum(place.astype(np.intp), GRID - 2)
+    share = (place - low)[:, None]
+    return np.asarray((1 - share) * table[low] + share * table[low + 1])

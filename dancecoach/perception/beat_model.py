@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.errors import ModelError
+from dancecoach.perception.beat_filter import GRID, PLACES, Observations
 from dancecoach.perception.spectral_features import Normaliser
 from dancecoach.types import Floats
 
 log = logging.getLogger(__name__)
+
+_TEMPO_FLOOR = 0.02  # relative likelihood of a tempo the network rules out
+_TEMPO_TIME = 0.5  # s of music in which the tempo is heard once
 
 MODELS = Path(__file__).resolve().parent.parent.parent / "models"
 MODEL = MODELS / "beats.onnx"
@@ -65,6 +69,7 @@ class BeatModel:
             self.tempi = np.geomspace(float(about["slowest"]), float(about["fastest"]), int(about["tempi"]))
             weights = about.get("confidence", "")
             self.confidence = np.array([float(each) for each in weights.split(",")]) if weights else None
+            self.observations = read_observations(about)
             self.layers, self.channels = (int(each) for each in self._session.get_outputs()[1].shape)
         except Exception as error:
             raise ModelError(f"{path.name} is not a beat network.", "Install dancecoach again.") from error
@@ -79,6 +84,15 @@ class BeatModel:
         """Return the outputs (T, 67) for the `features` (T, 176) of a whole recording."""
         stream = BeatStream(self)
         return np.array([stream.run(each) for each in features])
+
+
+def read_observations(about: dict[str, str]) -> Observations | None:
+    """Return the observations stored in a model's metadata, None where there are none."""
+    if "beat_observations" not in about:
+        return None
+    beat = np.array([float(each) for each in about["beat_observations"].split(",")]).reshape(GRID, PLACES)
+    bar = np.array([float(each) for each in about["bar_observations"].split(",")]).reshape(GRID, 2)
+    return Observations(beat, bar)
 
 
 @cache
@@ -127,4 +141,6 @@ class BeatStream:
 def tempo_likelihood(tempo: Floats | Array, tempi: Floats, intervals: Floats) -> Array:
     """Return how likely each of `intervals` (I,) s is against a flat guess, by `tempo` (64,) over `tempi` BPM."""
     place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
-    return np.asarray(np.interp(place, np.arange(len(tempi)), tempo) * len(tempi), dtype=np.float32)
+    likelihood = np.interp(place, np.arange(len(tempi)), tempo) * len(tempi) + _TEMPO_FLOOR
+    # It is counted once a beat: slow beats, which are few, must weigh as much as fast ones.
+    return np.asarray(likelihood ** (intervals / _TEMPO_TIME), dtype=np.float32)

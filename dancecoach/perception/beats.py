@@ -298,6 +298,8 @@ class StreamingBeatTracker:
         """
         while self._unchecked and self._now - self._unchecked[0].time > _SEARCH + 0.06:
             beat = self._unchecked.popleft()
+            if not self._heard:
+                continue
             times = np.array([frame.time for frame in self._heard])
             strengths = np.nan_to_num(np.array([frame.strengths for frame in self._heard])).mean(axis=1)
             near = np.abs(times - beat.time) <= _SEARCH

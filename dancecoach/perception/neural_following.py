@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings
+from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings, Observations
 from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, tempo_likelihood
 from dancecoach.perception.following import Estimate, Instant
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
 
 SILENCE = 1e-4  # root mean square, full scale 1 (−80 dB); above it the network tells music from noise
-TEMPO_FLOOR = 0.02  # relative likelihood of a tempo the network rules out
 _MUSIC_MEMORY = 0.6  # s
 ESTIMATE_EVERY = 2  # frames
 _NEAR = 4  # frames around a beat in which its activation is looked for
@@ -32,7 +31,7 @@ class NeuralFollower:
     def __init__(self, sample_rate: int, model: BeatModel, settings: FilterSettings | None = None) -> None:
         self._analysis = BandAnalysis(sample_rate)
         self._stream = BeatStream(model)
-        self.decoder = Decoder(model.tempi, model.delay, model.confidence, settings)
+        self.decoder = Decoder(model.tempi, model.delay, model.confidence, model.observations, settings)
 
     def step(self, samples: NDArray[np.float32]) -> list[Instant]:
         """Hear mono `samples` (N,), return the frames they complete, oldest first."""
@@ -63,10 +62,11 @@ class Decoder:
         tempi: NDArray[np.float64],
         delay: int,
         confidence: NDArray[np.float64] | None = None,
+        observations: Observations | None = None,
         settings: FilterSettings | None = None,
         every: int = ESTIMATE_EVERY,
     ) -> None:
-        self.filter = BeatFilter(settings)
+        self.filter = BeatFilter(settings, observations)
         self._tempi = tempi
         self._delay = delay / FRAMES_PER_SECOND
         self._intervals = self.filter.intervals / STATES_PER_SECOND
@@ -100,8 +100,9 @@ class Decoder:
         weight = float(np.clip(2.0 * self._music, 0.0, 1.0)) if sounding else 0.0
         tempo = None
         if weight > 0.0 and self.filter.settings.tempo_weight > 0.0:
-            likelihood = tempo_likelihood(heard.tempo, self._tempi, self._intervals)
-            tempo = (likelihood + TEMPO_FLOOR) ** (weight * self.filter.settings.tempo_weight)
+            tempo = tempo_likelihood(heard.tempo, self._tempi, self._intervals) ** (
+                weight * self.filter.settings.tempo_weight
+            )
         self.filter.step(heard.beat, heard.down, tempo, weight)
         self._frames += 1
         self._recent = np.append(self._recent[1:], heard.beat)

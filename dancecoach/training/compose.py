@@ -37,7 +37,6 @@ _CURVE_SETS = frozenset(
     (
         "ballroom",
         "beatles",
-        "filosax",
         "gtzan",
         "guitarset",
         "hainsworth",

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 # Short crops first: more of them fit into a minute; long ones teach what to remember.
 _SHORT_CROP, _LONG_CROP, _SHORT_SHARE = 500, 1500, 0.3  # frames, frames, share of the time
 _TEMPO_WEIGHT, _MUSIC_WEIGHT = 0.05, 0.15
-_UNKNOWN = -1  # tempo class where none can be told
+_UNKNOWN = -1  # tempo class, or downbeat, where none can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ def targets(excerpt: Excerpt, delay: int = DELAY) -> tuple[NDArray[np.float32], 
             strength = np.clip(1.5 - np.abs(frame - chosen), 0.0, 1.0)
             inside = (frame >= 0) & (frame < frames)
             np.maximum.at(wanted[:, column], frame[inside], strength[inside].astype(np.float32))
+    if np.isnan(excerpt.bars).any():
+        wanted[:, DOWNBEAT] = _UNKNOWN
     wanted[:, MUSIC] = excerpt.music
     if len(excerpt.beats) > 2:
         intervals = np.diff(excerpt.beats)
@@ -89,7 +91,7 @@ class Batches:
         """Yield features (B, T, 176), activations (B, T, 3) and tempo classes (B, T), without end."""
         while True:
             order = list(self._rng.permutation(len(self._excerpts)))
-            while len(order) >= (size := max(1, self._recipe.frames // self.crop)):
+            while len(order) >= (size := min(len(self._excerpts), max(1, self._recipe.frames // self.crop))):
                 chosen = [self._one(int(order.pop())) for _ in range(size)]
                 features, wanted, tempo = zip(*chosen, strict=True)
                 yield (
@@ -140,9 +142,9 @@ def _coloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
 def loss_of(logits: Tensor, wanted: Tensor, tempo: Tensor) -> Tensor:
     """Return the loss of `logits` (B, 67, T)."""
     activations = logits[:, :3].transpose(1, 2)
-    each = functional.binary_cross_entropy_with_logits(activations, wanted, reduction="none")
+    each = functional.binary_cross_entropy_with_logits(activations, wanted.clamp(min=0.0), reduction="none")
     # Where a beat is matters more than where none is; the third output is about every frame.
-    weight = 1.0 + 2.0 * wanted
+    weight = torch.where(wanted < 0, 0.0, 1.0 + 2.0 * wanted)
     beats = (each[..., :2] * weight[..., :2]).mean(dim=(0, 1)).sum()
     loss = beats + _MUSIC_WEIGHT * each[..., MUSIC].mean()
     known = tempo >= 0
