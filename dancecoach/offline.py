@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from dancecoach.clock import ManualClock
+from dancecoach.config import cache_folder
 from dancecoach.errors import FileFormatError
-from dancecoach.perception.beat_analysis import analyse_beats, read_beats
-from dancecoach.perception.beats import StreamingBeatTracker
+from dancecoach.perception.beat_analysis import read_beats
+from dancecoach.perception.beat_cache import analyse_once
+from dancecoach.perception.beats import default_tracker
 from dancecoach.sources.base import EndOfStream
 from dancecoach.sources.files import AudioFile
 from dancecoach.sources.media import has_audio, read_audio
@@ -122,7 +124,7 @@ def find_beats(path: Path) -> BeatGrid | None:
         return read_beats(path)
     samples, rate = read_audio(path, _ANALYSIS_RATE, mono=True)
     mono = samples[:, 0] if samples.ndim == 2 else samples
-    return analyse_beats(mono, rate)
+    return analyse_once(mono, rate, cache_folder())
 
 
 def measure_motion(track: PoseTrack, music: Path) -> tuple[BeatGrid | None, Synchrony, tuple[PrimitiveScore, ...]]:
@@ -153,7 +155,7 @@ def announce_beats(path: Path, block: int | None = None) -> Iterator[tuple[float
     clock = ManualClock()
     source = AudioFile(path, clock, paced=False)
     source.open()
-    tracker = StreamingBeatTracker()
+    tracker = default_tracker()
     held: list[AudioBlock] = []
     try:
         while True:

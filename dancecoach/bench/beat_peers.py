@@ -317,10 +317,9 @@ def contenders() -> list[Contender]:
 
 def _ours() -> Callable[[], BeatTracker]:
     """Return the engine's tracker."""
-    from dancecoach.perception import beats
+    from dancecoach.perception.beats import default_tracker
 
-    make: Callable[[], BeatTracker] = getattr(beats, "default_tracker", StreamingBeatTracker)
-    return make
+    return default_tracker
 
 
 def _reactive(

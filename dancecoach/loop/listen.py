@@ -15,7 +15,7 @@ from dancecoach.errors import DancecoachError, SourceError, SourceLost
 from dancecoach.loop.capture import start_together
 from dancecoach.loop.music import Music
 from dancecoach.loop.timing import Timers
-from dancecoach.perception.beats import BeatTracker, StreamingBeatTracker
+from dancecoach.perception.beats import BeatTracker, default_tracker
 from dancecoach.session.replay import open_audio
 from dancecoach.sources.base import AudioSource, EndOfStream
 from dancecoach.types import AudioBlock, Beat, BeatGrid, MusicState, Notice
@@ -63,7 +63,7 @@ class Listener:
         self._deliver = deliver
         self._notify = notify
         self._timers = timers
-        self._tracker: BeatTracker = tracker or StreamingBeatTracker()
+        self._tracker: BeatTracker = tracker or default_tracker()
         self._wanted = ""
         self._changed = threading.Event()
         self._wake = threading.Event()

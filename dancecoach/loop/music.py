@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from dancecoach.clock import Clock
+from dancecoach.config import cache_folder
 from dancecoach.errors import DancecoachError, SourceError
-from dancecoach.perception.beat_analysis import analyse_beats, read_beats
+from dancecoach.perception.beat_analysis import read_beats
+from dancecoach.perception.beat_cache import analyse_once
 from dancecoach.sources.media import read_audio
 from dancecoach.sources.player import MusicPlayer
 from dancecoach.types import AudioBlock, BeatGrid, MusicState, Notice
@@ -75,7 +77,7 @@ class Music:
             except DancecoachError as error:
                 log.warning("%s", error)
         samples, rate = read_audio(self.path, 22050, mono=True)
-        return analyse_beats(samples[:, 0] if samples.ndim == 2 else samples, rate)
+        return analyse_once(samples[:, 0] if samples.ndim == 2 else samples, rate, cache_folder())
 
     def close(self) -> None:
         """Stop and release the player."""

@@ -108,7 +108,8 @@ class Batches:
         bands = excerpt.views[view, span].astype(np.float32)
         if self._foreign and rng.random() < 0.15:
             other = self._foreign[int(rng.integers(len(self._foreign)))].views
-            other_bands = other[int(rng.integers(len(other))), span].astype(np.float32)
+            begin = int(rng.integers(0, other.shape[1] - self.crop + 1))
+            other_bands = other[int(rng.integers(len(other))), begin : begin + self.crop].astype(np.float32)
             below = rng.uniform(0.5, 3.5) + (other_bands.mean() - bands.mean())
             bands = np.logaddexp(2 * bands, 2 * (other_bands - np.float32(below))) / 2
         bands = _coloured(bands, rng)
