@@ -76,10 +76,10 @@ install_system() {
 # Installs into the virtual environment, unless it already holds just this.
 install_python() {
     extra=""
-    [ "$1" = test ] && extra="[test]"
+    [ "$1" = test ] && extra="[test,training]"
     stamp="$venv/dancecoach-installed$extra"
     wanted=$(cat "$root/pyproject.toml" "$root/packaging/constraints.txt" | cksum; echo "$root")
-    for installed in "$stamp" "$venv/dancecoach-installed[test]"; do
+    for installed in "$stamp" "$venv/dancecoach-installed[test,training]"; do
         [ -f "$installed" ] && [ "$(cat "$installed")" = "$wanted" ] && return 0
     done
     python=$(find_python)

@@ -1,6 +1,6 @@
 # Sets dancecoach up for testing and runs every check: powershell -ExecutionPolicy Bypass -File packaging\test.ps1 [options]
 . (Join-Path $PSScriptRoot "setup.ps1")
-Install-Dancecoach "[test]"
+Install-Dancecoach "[test,training]"
 Push-Location $Root
 try {
     foreach ($check in @(@("ruff", "check", "."), @("ruff", "format", "--check", "."), @("mypy"))) {
