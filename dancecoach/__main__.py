@@ -159,6 +159,12 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
     beats.add_argument("--out", type=Path, metavar="DIR", help="folder of model and card, default where they ship")
     beats.add_argument("--excerpts", type=int, default=1900, metavar="N", help="of 40 s to train on, default 1900")
     beats.add_argument("--minutes", type=float, default=75.0, metavar="M", help="of training, default 75")
+    beats.add_argument(
+        "--music", type=Path, metavar="DIR", help="recordings to train with afterwards, at any depth of the folder"
+    )
+    beats.add_argument(
+        "--music-minutes", type=float, default=30.0, metavar="M", help="of the minutes, with --music; default 30"
+    )
     beats.add_argument("--threads", type=int, metavar="N", help="of training, default as many as cores")
     beats.add_argument("--channels", type=int, metavar="N", help="width of the network")
     beats.add_argument(
@@ -367,6 +373,8 @@ def _train_beats(options: argparse.Namespace) -> int:
             out=options.out or MODELS,
             excerpts=options.excerpts,
             minutes=options.minutes,
+            music=options.music,
+            music_minutes=options.music_minutes,
             threads=options.threads,
             channels=options.channels,
             ablations=options.ablations,
@@ -386,6 +394,8 @@ def _train_command(options: argparse.Namespace) -> str:
         return ""
     words = ["dancecoach train beats --data DIR --work DIR", f"--excerpts {options.excerpts}"]
     words.append(f"--minutes {options.minutes:g}" if options.weights is None else "--weights FILE")
+    if options.music is not None and options.weights is None:
+        words.append(f"--music DIR --music-minutes {options.music_minutes:g}")
     chosen = {"channels": options.channels, "ablations": options.ablations}
     words += [f"--{name} {value:g}" for name, value in chosen.items() if value is not None]
     return " ".join(words)

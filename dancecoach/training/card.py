@@ -37,10 +37,12 @@ class Facts:
 
 def write_card(facts: Facts, path: Path) -> None:
     """Write the card of `facts` to `path`, Markdown."""
+    recordings = _recordings(facts)
     sections = [
         _head(facts),
         _network(facts),
-        _material(),
+        _material(facts),
+        *([_recorded(recordings)] if recordings else []),
         _found(facts.data),
         _SPLITS.format(
             validation_drummers=_drummers(VALIDATION_DRUMMERS),
@@ -53,16 +55,22 @@ def write_card(facts: Facts, path: Path) -> None:
     ]
     if facts.ablations is not None:
         sections.append(_ablations(facts.ablations))
-    sections.append(_LIMITS)
+    sections.append(_LIMITS.format(first=_LIMIT_WITH_RECORDINGS if recordings else _LIMIT_WITHOUT_RECORDINGS))
     path.write_text("\n\n".join(section.strip() for section in sections) + "\n", encoding="utf-8")
 
 
+def _recordings(facts: Facts) -> list[Mapping[str, Any]]:
+    """Return what the trainer wrote about the recordings it used, empty when there were none."""
+    return [each for document in facts.training for each in document.get("recordings", ())]
+
+
 def _head(facts: Facts) -> str:
+    sort = "rendered music, then with recordings of constant tempo" if _recordings(facts) else "rendered music only"
     return f"""# {facts.model.name}: beats and downbeats, heard causally
 
 A small network that says, 50 times a second, how likely a beat, a downbeat and music are, and how fast the music is.
 A filter over tempo, phase and metre (`dancecoach/perception/beat_filter.py`) makes beats of that and predicts the
-next one. It was trained on rendered music only, dry and as a microphone in a room hears it.
+next one. It was trained on {sort}, dry and as a microphone in a room hears it.
 
 | | |
 |---|---|
@@ -132,16 +140,83 @@ _SOURCES = (
 )
 
 
-def _material() -> str:
+def _material(facts: Facts) -> str:
+    if _recordings(facts):
+        what, others = "The excerpts of the first part were", "The recordings of the second part are described below;"
+    else:
+        what, others = "Everything was", "No recording of music was trained on, and"
     return f"""## Training material
 
-Everything was rendered by `dancecoach/training`: composed dance music, human drumming and pop songs, played by
-changing instruments, mixed, mastered and put in rooms with people, all at random. No recording of music was trained
-on, and none of the material is in the file.
+{what} rendered by `dancecoach/training`: composed dance music, human drumming and pop songs, played by
+changing instruments, mixed, mastered and put in rooms with people, all at random.
+{others} none of the material is in the file.
 
 {_table(("what", "used for", "licence"), _SOURCES)}
 
 Licences are those that the corpora's own pages and the Debian packages' copyright files state."""
+
+
+# Package, folder its recordings lie in, licence of the music as the package's copyright file states it.
+_MUSIC = (
+    ("abe-data", "games/abe", "GPL-2+"),
+    ("asc-music", "games/asc", "GPL-2+"),
+    ("colobot-common-sounds", "games/colobot", "GPL-3+"),
+    (
+        "drascula-music",
+        "scummvm/drascula",
+        "its own; the game may not be sold by itself",
+    ),
+    ("extremetuxracer-data", "games/etr", "GPL-2+"),
+    ("frozen-bubble-data", "games/frozen-bubble", "GPL-2"),
+    ("hedgewars-data", "games/hedgewars", "GPL-2"),
+    ("hyperrogue-music", "hyperrogue", "CC BY-SA 3.0"),
+    ("lincity-ng-data", "games/lincity-ng", "GPL-2+"),
+    ("marsshooter-data", "games/marsshooter", "CC BY-SA 3.0"),
+    ("openclonk-data", "games/openclonk", "CC BY 3.0 or CC0 (not stated file by file)"),
+    ("planetblupi-music-ogg", "planetblupi", "GPL-3+"),
+    ("pushover-data", "pushover", "GPL-3+"),
+    ("redeclipse-data", "games/redeclipse", "CC BY-SA 3.0, one CC0"),
+    ("singularity-music", "games/singularity", "CC BY-SA 3.0"),
+    ("starfighter-data", "starfighter", "GPL-2+"),
+    ("supertux-data", "games/supertux2", "GPL-2+"),
+    ("supertuxkart-data", "games/supertuxkart", "CC BY-SA 3.0 and 4.0, some GPL-2+, GPL-3+"),
+    ("warmux-data", "games/warmux", "GPL-2+"),
+    ("warzone2100-music", "games/warzone2100", "GPL-2+"),
+    ("xmoto-data", "games/xmoto", "GPL-2+"),
+)
+
+
+def _recorded(recordings: Sequence[Mapping[str, Any]]) -> str:
+    used: dict[tuple[str, str], int] = {}
+    for each in recordings:
+        used[_package(str(each["path"]))] = used.get(_package(str(each["path"])), 0) + 1
+    rows = [(package, str(count), licence) for (package, licence), count in sorted(used.items())]
+    hours = sum(float(each["seconds"]) for each in recordings) / 3600
+    downbeats = sum(bool(each["downbeats"]) for each in recordings)
+    held_out = sum(bool(each["held_out"]) for each in recordings)
+    return f"""## Recordings
+
+The second part of the training added {len(recordings)} recordings ({hours:.1f} h), {held_out} of them held out for
+validation: freely licensed music of games, three minutes of each at most, dry and in a room. Nobody annotated them.
+Most such music was made at one tempo, so one tempo and phase were fitted to what the network of the first part heard
+in the whole recording. Where most windows of 16 s agreed with that grid, it gave the beats, also in passages that the
+network alone had heard wrongly; other recordings were left out. Downbeats came from a vote of the same kind and were
+clear in {downbeats}; in the others they count neither for nor against the network. Labels are therefore right as far
+as the tempo is constant; an off-beat or half the tempo taken for the beat throughout would not have been noticed.
+
+{_table(("Debian package", "recordings", "licence"), rows)}
+
+`packaging/training-music.txt` names the packages. One recording in ten, by a hash of its name, is held out; variants
+of a piece and pieces of one composer may be on both sides."""
+
+
+def _package(path: str) -> tuple[str, str]:
+    """Return the package that a recording's path belongs to, and its licence."""
+    folders = f"/{path}"
+    for package, folder, licence in _MUSIC:
+        if f"/{folder}/" in folders:
+            return package, licence
+    return "other", "not known here"
 
 
 def _found(data: Path) -> str:
@@ -277,10 +352,16 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+_LIMIT_WITHOUT_RECORDINGS = """\
+* No real recording was trained on. The figures are about rendered music of the kind it learnt from, played by
+  others on other instruments; singing, dense mixes and unusual productions are heard less surely."""
+_LIMIT_WITH_RECORDINGS = """\
+* The recordings trained on are music of games, nearly all instrumental and of constant tempo, and no person
+  checked their beats. Figures of rendered music are about the kind it learnt from, played by others on other
+  instruments; singing, dense mixes and unusual productions are heard less surely."""
 _LIMITS = """## Limits
 
-* No real recording was trained on. The figures are about rendered music of the kind it learnt from, played by
-  others on other instruments; singing, dense mixes and unusual productions are heard less surely.
+{first}
 * It knows bars of four and of three beats. Fives, sevens and music without a pulse are counted wrongly or not at all.
 * Tempi outside 54 to 216 BPM are counted at half or double tempo; where both can be danced, it may choose another
   one than the dancer (a key halves and doubles).

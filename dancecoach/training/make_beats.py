@@ -1,8 +1,10 @@
 """Makes the beat network anew: data, weights, confidence, benchmark, ablations and card, by one command.
 
 WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, course of training), `made.json` (what
-the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). Excerpts and clips
-that are there are kept. Documents name the model they are about by its SHA-256, so that no card mixes two models up.
+the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). With a folder of
+recordings, it also holds `recorded/` (their bands) and `beats-rendered.pt` and `.json` (before they were trained
+with). Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so
+that no card mixes two models up.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import importlib.util
 import json
 import pickle
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     from dancecoach.training.beat_data import Excerpt
     from dancecoach.training.beat_network import BeatNetwork
     from dancecoach.training.pieces import Split
+    from dancecoach.training.recorded import Labelled
 
 NAME = "beats"
 _MODULES = {"torch": "torch", "mido": "mido", "fluidsynth": "pyfluidsynth", "onnx": "onnx"}
 _MODULES_OF_BENCH = {"mir_eval": "mir_eval"}
 _PEERS = ("librosa",)
+_RENDERED = "beats-rendered"  # weights of the first stage, where there is a second one
+# Recordings are few: each counts several times among the rendered excerpts. A lower rate keeps what is known.
+_REPEATS, _SECOND_RATE, _SECOND_SEED = 4, 2.5e-3, 2
+_VALIDATION_RECORDINGS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class Plan:
     """What to make.
 
     `data` folder of corpora; `work` folder for everything in between; `out` folder of the model and its card;
-    `excerpts` to train on; `minutes` of training with `threads`; `held_out` excerpts for validation and for test;
+    `excerpts` to train on; `minutes` of training with `threads`; `music` folder of recordings to train with in the
+    last `music_minutes` of them, None for none; `held_out` excerpts for validation and for test;
     `clips` of each test group, None for the usual; `ablations` minutes of training for each network compared (0: only
     the filters are compared), None for no ablations; `weights` to use instead of training; `card_only` to write the
     card of the model that is in `out`; `training` the trainer's documents, one for each part of the training;
@@ -48,6 +56,8 @@ class Plan:
     out: Path = MODELS
     excerpts: int = 1900
     minutes: float = 75.0
+    music: Path | None = None
+    music_minutes: float = 30.0
     threads: int | None = None
     channels: int | None = None
     held_out: tuple[int, int] = (60, 40)
@@ -115,16 +125,31 @@ def _check(plan: Plan) -> None:
             raise DancecoachError(f"There is no {path}.", "Check the name.")
     if plan.excerpts < 1 or plan.minutes <= 0 or (plan.threads is not None and plan.threads < 1):
         raise DancecoachError("Excerpts, minutes and threads are more than nothing.", "Give positive numbers.")
+    if plan.music is not None:
+        _check_music(plan, plan.music)
     if plan.weights is not None:
         _training_of(plan)
     if plan.card_only and not (plan.out / f"{NAME}.onnx").is_file():
         raise DancecoachError(f"There is no {NAME}.onnx in {plan.out}.", "Leave --card-only away to make it.")
 
 
+def _check_music(plan: Plan, music: Path) -> None:
+    if not music.is_dir():
+        raise DancecoachError(f"There is no folder {music}.", "Give --music a folder with recordings in it.")
+    if plan.weights is None and not 0 < plan.music_minutes < plan.minutes:
+        raise DancecoachError(
+            "The minutes with recordings are a part of all minutes.", "Give fewer --music-minutes or more --minutes."
+        )
+
+
 def _training_of(plan: Plan) -> list[dict[str, Any]]:
-    """Return what the trainer wrote about the weights."""
-    beside = (plan.weights or plan.work / f"{NAME}.pt").with_suffix(".json")
-    return [_read(path) for path in plan.training or (beside,)]
+    """Return what the trainer wrote about the weights, stage by stage."""
+    if plan.training:
+        return [_read(path) for path in plan.training]
+    if plan.weights is not None:
+        return [_read(plan.weights.with_suffix(".json"))]
+    stages = (NAME,) if plan.music is None else (_RENDERED, NAME)
+    return [_read(plan.work / f"{stage}.json") for stage in stages]
 
 
 def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
@@ -194,15 +219,49 @@ def _excerpts(plan: Plan, split: Split) -> list[Excerpt]:
 
 
 def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
+    """Train on rendered excerpts, then with recordings where there are any."""
     from dancecoach.training.ablate_beats import batch_frames
     from dancecoach.training.beat_network import CHANNELS
     from dancecoach.training.train_beats import Recipe, train
 
     excerpts = _excerpts(plan, "train")
-    print(f"Training on {len(excerpts)} excerpts for {plan.minutes:g} min.", file=out, flush=True)
+    minutes = plan.minutes - (plan.music_minutes if plan.music is not None else 0.0)
+    print(f"Training on {len(excerpts)} excerpts for {minutes:g} min.", file=out, flush=True)
     frames = batch_frames(len(excerpts))
-    recipe = Recipe(minutes=plan.minutes, frames=frames, channels=plan.channels or CHANNELS)
-    return train(excerpts, validation, recipe, plan.work / f"{NAME}.pt")
+    recipe = Recipe(minutes=minutes, frames=frames, channels=plan.channels or CHANNELS)
+    if plan.music is None:
+        return train(excerpts, validation, recipe, plan.work / f"{NAME}.pt")
+    first = plan.work / f"{_RENDERED}.pt"
+    network = train(excerpts, validation, recipe, first)
+    recorded = _recorded(plan, plan.music, network, out)
+    second = replace(recipe, minutes=plan.music_minutes, rate=_SECOND_RATE, seed=_SECOND_SEED)
+    print(f"Training with {len(recorded.train)} recordings for {second.minutes:g} min.", file=out, flush=True)
+    weights = plan.work / f"{NAME}.pt"
+    network = train(
+        excerpts + _REPEATS * recorded.train,
+        validation + recorded.held_out[:_VALIDATION_RECORDINGS],
+        second,
+        weights,
+        start=first,
+    )
+    document = weights.with_suffix(".json")
+    _write(document, {**_read(document), "recordings": recorded.about})
+    return network
+
+
+def _recorded(plan: Plan, music: Path, network: BeatNetwork, out: TextIO) -> Labelled:
+    """Return the recordings in `music`, labelled with the help of `network`."""
+    from dancecoach.training.recorded import find_recordings, label, store_all
+
+    recordings = find_recordings(music)
+    store_all(recordings, plan.work, out, plan.workers)
+    labelled = label(recordings, plan.work, network, out)
+    if not labelled.train:
+        raise DancecoachError(
+            f"No recording in {music} can be trained with.",
+            "Give --music a folder with more music of constant tempo, or leave it away.",
+        )
+    return labelled
 
 
 def _load(weights: Path) -> BeatNetwork:

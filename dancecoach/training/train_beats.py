@@ -155,10 +155,18 @@ def loss_of(logits: Tensor, wanted: Tensor, tempo: Tensor) -> Tensor:
     return loss
 
 
-def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, out: Path) -> BeatNetwork:
-    """Train for `recipe.minutes`, write weights and the course of training to `out`, return the averaged network."""
+def train(
+    excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, out: Path, start: Path | None = None
+) -> BeatNetwork:
+    """Train for `recipe.minutes`, write weights and the course of training to `out`, return the averaged network.
+
+    With weights to `start` from, no short crops are used: what they teach is known.
+    """
     torch.manual_seed(recipe.seed)
     network = BeatNetwork(recipe.causal, recipe.channels)
+    short_share = _SHORT_SHARE if start is None else 0.0
+    if start is not None:
+        network.load_state_dict(torch.load(start, weights_only=True))
     average = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged, use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-2)
     started = time.monotonic()
@@ -167,9 +175,10 @@ def train(excerpts: list[Excerpt], validation: list[Excerpt], recipe: Recipe, ou
     averaged = average.module
     assert isinstance(averaged, BeatNetwork)
     batches = Batches(excerpts, recipe)
+    batches.crop = _SHORT_CROP if start is None else _LONG_CROP
     for steps, (features, wanted, tempo) in enumerate(batches, start=1):
         spent = (time.monotonic() - started) / (60.0 * recipe.minutes)
-        batches.crop = _SHORT_CROP if spent < _SHORT_SHARE else _LONG_CROP
+        batches.crop = _SHORT_CROP if spent < short_share else _LONG_CROP
         if spent >= 1.0:
             break
         warm = min(1.0, steps / 100)
