@@ -253,7 +253,7 @@ def _smooth(profile: Floats) -> Floats:
 def vote_downbeats(activations: NDArray[Any], beats: Floats, delay: int = DELAY) -> Floats:
     """Return each beat's number in its bar of four, (B,); NaN throughout where the recording does not agree on it."""
     frames = np.clip(np.round(beats * FRAMES_PER_SECOND).astype(np.intp) + delay, 1, len(activations) - 3)
-    near = np.stack([activations[frames + offset, DOWNBEAT] for offset in (-1, 0, 1)])
+    near = np.stack([activations[frames + offset, DOWNBEAT] for offset in (-1, 0, 1, 2)])
     strength = near.max(axis=0)
     places = np.arange(len(beats)) % _METRE
     unknown = np.full(len(beats), np.nan)
