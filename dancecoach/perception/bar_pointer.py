@@ -15,30 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.following import METRES, Estimate
+from dancecoach.perception.rhythm_patterns import RHYTHMS, Patterns
 from dancecoach.types import Floats
 
 SLOWEST, FASTEST = 52.0, 215.0  # BPM
 _TEMPO_CENTRE, _TEMPO_SPREAD = 118.0, 0.5  # BPM and octaves: how fast dance music usually is
 _STIFFNESS = 90.0  # larger keeps the tempo steadier
 _SWITCH = 2e-3  # probability of another rhythm at each beat
-_TEMPER = 0.3  # neighbouring frames repeat each other: their evidence counts less than independent frames' would
-_ABSENCE = 0.3  # weight of an onset that is missing: it is missed on each frame of the width, but only once
-_WIDTH = 0.016  # s, how exactly onsets keep to the grid
-_REST = 0.02  # probability of an onset between sixteenths
-_DISTANCES = 10  # frames from the sixteenth that are told apart
-
-# Probability of a strong onset at each sixteenth, for (low, middle, high) bands.
-_BACKBEAT = np.array([
-    [.80, .05, .20, .12, .25, .05, .20, .15, .45, .05, .25, .12, .25, .05, .20, .15],
-    [.60, .06, .25, .10, .60, .06, .25, .10, .50, .06, .25, .10, .60, .06, .25, .10],
-    [.45, .06, .40, .06, .80, .06, .40, .08, .40, .06, .40, .06, .80, .08, .40, .08],
-])  # fmt: skip
-_EVEN = np.array([
-    [.75, .04, .10, .05],
-    [.70, .05, .15, .06],
-    [.65, .06, .35, .06],
-])  # fmt: skip
-_RHYTHMS = (_BACKBEAT, _EVEN)
 
 
 class BarPointer:
@@ -56,7 +39,7 @@ class BarPointer:
         middle = round(0.6 * frame_rate)
         # Slow tempi need no finer steps than fast ones do, in proportion.
         self.intervals = np.concatenate([np.arange(shortest, middle), np.arange(middle, longest + 1, 2)])
-        beats = [rhythm.shape[1] // 4 for rhythm in _RHYTHMS]
+        beats = [rhythm.shape[1] // 4 for rhythm in RHYTHMS]
         self.rows = sum(beats)  # one row per beat of each rhythm
         tempi = 60 * frame_rate / self.intervals
         self.prior = np.exp(-0.5 * (np.log2(tempi / _TEMPO_CENTRE) / _TEMPO_SPREAD) ** 2)
@@ -73,7 +56,8 @@ class BarPointer:
         self.previous_row, self.leak_rows = _flow(beats)
         # Beat in the bar (0…3) that follows each row's beat; the bare beat has no bar (−1).
         self._next_in_bar = np.array([(beat + 1) % 4 if size == 4 else -1 for size in beats for beat in range(size)])
-        self._cell, self._log_odds, self._log_rest = self._observation(beats)
+        self._patterns = Patterns(frame_rate)
+        self._cell = self._cells(beats)
         self.transition = self._transitions()
         self._initial = np.repeat(np.tile(self.prior / self.intervals, self.rows), lengths)
         self._initial /= self._initial.sum()
@@ -103,19 +87,12 @@ class BarPointer:
         beginning = (1 - _SWITCH) * ending[self.previous_row] + _SWITCH * (self.leak_rows @ ending)
         moved[self.first] = beginning * self._preferred
         if strengths is not None:
-            moved *= np.exp(self._evidence(strengths))[self._cell]
+            moved *= np.exp(self._patterns.evidence(strengths))[self._cell]
         self.posterior = moved / moved.sum()
 
     def evidence(self, strengths: Floats) -> Floats:
         """Return the log likelihood of `strengths` (3,) in every state, up to a constant."""
-        return np.asarray(self._evidence(strengths)[self._cell])
-
-    def _evidence(self, strengths: Floats) -> Floats:
-        # A band without any onsets says nothing about where they belong.
-        active = ~np.isnan(strengths)
-        heard = np.clip(np.where(active, strengths, 0.0), 0.0, 1.0)
-        evidence = self._log_odds @ heard + self._log_rest @ active
-        return np.asarray(evidence - evidence.max())
+        return np.asarray(self._patterns.evidence(strengths)[self._cell])
 
     def estimate(self) -> Estimate:
         """Return the mode of the posterior, refined by the mass around it."""
@@ -154,25 +131,12 @@ class BarPointer:
         if total > 0:
             self.posterior = strength * shape / total + (1 - strength) * self.posterior
 
-    def _observation(self, beats: list[int]) -> tuple[NDArray[np.intp], Floats, Floats]:
-        """Return each state's cell, and per cell and band (cells, 3) the log odds and the log probability of rest."""
-        tables = []
-        for rhythm in _RHYTHMS:
-            away = np.arange(_DISTANCES) / self.frame_rate
-            shape = np.exp(-0.5 * (away / _WIDTH) ** 2)
-            # (16ths, distances, bands)
-            tables.append(_REST + (rhythm.T[:, None, :] - _REST) * shape[None, :, None])
-        probability = np.concatenate([table.reshape(-1, 3) for table in tables])
-        sixteenths = self.position_of / self.interval_of * 4
-        nearest = np.round(sixteenths)
-        away_frames = np.abs(sixteenths - nearest) / 4 * self.interval_of
-        distance = np.minimum(np.round(away_frames), _DISTANCES - 1).astype(np.intp)
-        beat_in_rhythm = np.array([beat for size in beats for beat in range(size)])[self.row_of]
-        size = np.array([each for each in beats for _ in range(each)])[self.row_of]
-        offset = np.where(self.row_of < beats[0], 0, _RHYTHMS[0].shape[1] * _DISTANCES)
-        slot = (beat_in_rhythm * 4 + nearest.astype(np.intp)) % (size * 4)
-        rest = np.log(1 - probability) * (_TEMPER * _ABSENCE)
-        return offset + slot * _DISTANCES + distance, np.log(probability) * _TEMPER - rest, rest
+    def _cells(self, beats: list[int]) -> NDArray[np.intp]:
+        """Return each state's cell among the rhythm patterns."""
+        rhythm_of = np.repeat(np.arange(len(beats)), beats)[self.row_of]
+        beat_of = np.array([beat for size in beats for beat in range(size)])[self.row_of]
+        cells = [Patterns.cells(each, beat_of, self.position_of, self.interval_of) for each in range(len(beats))]
+        return np.asarray(np.choose(rhythm_of, cells), dtype=np.intp)
 
     def _transitions(self) -> Floats:
         """Return P(new interval | old interval) as (new, old)."""

@@ -45,7 +45,7 @@ def analyse_beats(samples: Floats | NDArray[np.float32], sample_rate: int) -> Be
     if model is None:
         path = _classical_path(strengths, times, heard, detector.frame_rate)
     else:
-        path = _network_path(model, samples, sample_rate, (float(times[0]), float(times[-1])))
+        path = _network_path(model, samples, sample_rate, times, strengths)
     if path is None or len(path.times) < 3:
         return None
     moved, found = _to_onsets(path.times, times, heard)
@@ -80,13 +80,13 @@ def _classical_path(strengths: Floats, times: Floats, heard: Floats, frame_rate:
 
 
 def _network_path(
-    model: BeatModel, samples: Floats | NDArray[np.float32], sample_rate: int, span: tuple[float, float]
+    model: BeatModel, samples: Floats | NDArray[np.float32], sample_rate: int, times: Floats, strengths: Floats
 ) -> _Path | None:
-    """Return the best path where the network hears music, within `span` s of the sound."""
+    """Return the best path where the network hears music, in the span of the onsets (T, 3) at `times` (T,) s."""
     lead = np.zeros(round(0.1 * sample_rate), dtype=np.float32)  # the last activations come late
     bands = BandAnalysis(sample_rate).whole(np.concatenate([samples.astype(np.float32), lead, lead]))
     said = model.whole(normalise(bands))[model.delay :]
-    first, last = (int(np.clip(round(each * FRAMES_PER_SECOND), 0, len(said) - 1)) for each in span)
+    first, last = (int(np.clip(round(each * FRAMES_PER_SECOND), 0, len(said) - 1)) for each in times[[0, -1]])
     music = uniform_filter1d(said[:, 2], 2 * FRAMES_PER_SECOND)
     playing = np.flatnonzero(music[first : last + 1] > _MUSIC)
     if len(playing) < 2 * FRAMES_PER_SECOND:
@@ -97,7 +97,9 @@ def _network_path(
     weight = states.settings.tempo_weight
     likelihood = [tempo_likelihood(row[3:], model.tempi, states.intervals / STATES_PER_SECOND) for row in said]
     tempo = (np.array(likelihood)) ** weight
-    at, bars, metres = best_beats(states, said[:, 0], said[:, 1], tempo)
+    halves = (first + (np.arange(2 * len(said)) - 1) / 2) / FRAMES_PER_SECOND
+    onsets = strengths[np.clip(np.searchsorted(times, halves - 0.5 / STATES_PER_SECOND), 0, len(times) - 1)]
+    at, bars, metres = best_beats(states, said[:, 0], said[:, 1], tempo, onsets)
     if len(at) < 3:
         return None
     beats_per_bar = int(np.bincount(metres).argmax())

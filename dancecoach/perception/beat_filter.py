@@ -7,12 +7,14 @@ position advances with time; the interval may change when a beat begins. States 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.following import METRES, Estimate
+from dancecoach.perception.rhythm_patterns import Patterns
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND
 from dancecoach.types import Floats
 
@@ -28,8 +30,8 @@ class FilterSettings:
 
     `stiffness`: larger keeps the tempo steadier; `metre` prior of four and three beats; `switch` probability of
     another metre at a downbeat; `slip` probability that a bar begins anew at any beat; `restart` probability per
-    second that everything starts afresh (a new song); `beat_weight`, `down_weight`, `tempo_weight` of the evidence:
-    neighbouring frames repeat each other, so each counts less than an independent one would.
+    second that everything starts afresh (a new song); `beat_weight`, `down_weight`, `tempo_weight`, `onset_weight` of
+    the evidence: neighbouring frames repeat each other, so each counts less than an independent one would.
     """
 
     stiffness: float = 90.0
@@ -38,16 +40,19 @@ class FilterSettings:
     metre: tuple[float, float] = (0.93, 0.07)
     switch: float = 0.002
     slip: float = 0.01
-    restart: float = 0.01
-    beat_weight: float = 0.5
+    restart: float = 0.005
+    beat_weight: float = 0.3
     down_weight: float = 0.5
-    tempo_weight: float = 0.5
+    tempo_weight: float = 0.3
+    onset_weight: float = 0.5
 
 
 GRID, LIMIT = 13, 6.0  # activations are told apart by their log odds, −6…6
 PLACES = 9
 # How far a state at each place takes part in a beat: the training target at that distance.
 _NEAR = np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+_PHASES = 48  # of a beat, in which its mode is looked for
+_NOTHING = 1e-4  # probability too small to say anything
 _BEAT_SHARE, _DOWN_SHARE = 0.3, 0.25  # of frames that are beats, of beats that are downbeats
 
 
@@ -104,6 +109,14 @@ class BeatFilter:
         metre_prior = np.repeat(np.array(chosen.metre) / METRES, METRES)
         self.initial = np.repeat((metre_prior[:, None] * prior / self.intervals).ravel(), lengths)
         self.initial = (self.initial / self.initial.sum()).astype(np.float32)
+        self._patterns = Patterns(STATES_PER_SECOND)
+        row = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
+        even = Patterns.cells(1, np.zeros(len(row), dtype=np.intp), position, interval_of)
+        backbeat = Patterns.cells(0, self.place_in_bar[row], position, interval_of)
+        pairs = np.stack([np.where(self._metre[row] == METRES.index(4), backbeat, even), even], axis=1)
+        self._pairs, self.pattern_cell = np.unique(pairs, axis=0, return_inverse=True)
+        self.pattern_cell = self.pattern_cell.ravel()
+        self.column_of = np.repeat(np.tile(np.arange(columns), self.rows), lengths)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         self._preferred: Array | None = None  # (intervals,)
         self._start = self.initial
@@ -124,33 +137,50 @@ class BeatFilter:
         start = self.initial * np.repeat(np.tile(self._preferred, self.rows), lengths)
         self._start = np.asarray(start / start.sum(), dtype=np.float32)
 
-    def step(self, beat: float, down: float, tempo: Array | None, weight: float = 1.0) -> None:
+    def step(
+        self,
+        beat: float,
+        down: float,
+        tempo: Array | None,
+        weight: float = 1.0,
+        onsets: Sequence[Floats] = (),
+    ) -> None:
         """Advance one network frame.
 
         `beat`, `down` 0…1 activations; `tempo` (intervals,) relative likelihood of each of `intervals`, or None;
-        `weight` 0…1 of the evidence, 0 in silence.
+        `weight` 0…1 of the evidence, 0 in silence; `onsets` at most two onset strengths (3,), as in `OnsetFrame`, of
+        this frame's halves.
         """
-        self._advance(tempo)
-        self._advance(tempo)
+        for half in range(2):
+            self._advance()
+            if half < len(onsets) and weight > 0.0 and self.settings.onset_weight > 0.0:
+                self.posterior *= np.exp(weight * self.onset_evidence(onsets[half]))[self.pattern_cell]
         if weight > 0.0:
             evidence = self.evidence_of(np.array([beat]), np.array([down]))[0]
             self.posterior *= np.exp(weight * evidence)[self.cell]
+            if tempo is not None:
+                self.posterior *= tempo[self.column_of]
         self.posterior *= 1.0 / float(self.posterior.sum())
         lost = self.settings.restart / FRAMES_PER_SECOND
         if weight > 0.0:
             self.posterior *= 1.0 - lost
             self.posterior += lost * self._start
 
-    def _advance(self, tempo: Array | None) -> None:
+    def _advance(self) -> None:
         posterior = self.posterior
         ending = posterior[self.last]  # (rows, intervals)
         beginning = self.row_flow @ (ending @ self.tempo_flow)
-        if tempo is not None:
-            beginning *= tempo
         if self._preferred is not None:
             beginning *= self._preferred
         posterior[1:] = posterior[:-1].copy()
         posterior[self.first] = beginning
+
+    def onset_evidence(self, strengths: Floats) -> Array:
+        """Return the log likelihood (pairs of cells) of onset strengths (3,) under the rhythm patterns."""
+        every = self._patterns.evidence(strengths)
+        # A bar of four has a backbeat or not.
+        both = np.logaddexp(every[self._pairs[:, 0]], every[self._pairs[:, 1]])
+        return np.asarray(self.settings.onset_weight * both, dtype=np.float32)
 
     def evidence_of(self, beat: Floats | Array, down: Floats | Array) -> Array:
         """Return the log likelihood (T, cells) of activations (T,): by place within the beat, and which beat."""
@@ -163,29 +193,44 @@ class BeatFilter:
         about = (_NEAR * beat[:, None])[:, None, :] * bars[:, :, None]  # (T, 2, PLACES)
         return np.asarray((places[:, None, :] + about).reshape(len(beat), -1), dtype=np.float32)
 
-    def estimate(self) -> Estimate:
-        """Return the mode of the posterior, refined by the mass around it."""
+    def estimate(self, interval: float | None = None, to_next: float = 0.0) -> Estimate:
+        """Return where the beat is: the mode of the posterior, or what is near a given beat, by the mass around it.
+
+        Parameters
+        ----------
+        interval, to_next : float, optional
+            Look only near beats `interval` s apart, the next one in `to_next` s. `probability` is the mass there;
+            where there is next to none, the given beat is returned.
+        """
         mass = self.posterior
-        per_tempo = np.add.reduceat(mass, self.first.ravel()).reshape(self.rows, -1).sum(axis=0)
-        best = int(np.argmax(np.convolve(per_tempo, (0.5, 1.0, 0.5), mode="same")))
-        centre = float(self.intervals[best])
-        columns = np.flatnonzero(np.abs(self.intervals - centre) <= 0.06 * centre)
+        if interval is None:
+            per_tempo = np.add.reduceat(mass, self.first.ravel()).reshape(self.rows, -1).sum(axis=0)
+            centre = float(self.intervals[int(np.argmax(np.convolve(per_tempo, (0.5, 1.0, 0.5), mode="same")))])
+        else:
+            centre = interval * STATES_PER_SECOND
+        distance = np.abs(self.intervals - centre)
+        columns = np.flatnonzero(distance <= max(0.06 * centre, float(distance.min())))
         low, high = columns[0], columns[-1]
         # The neighbouring tempi of a row are contiguous states.
         near = np.concatenate([np.arange(self.first[row, low], self.last[row, high] + 1) for row in range(self.rows)])
         weights, ahead = mass[near], self._to_next[near]
-        turn = 2 * np.pi / centre
-        vector = complex(float(weights @ np.cos(turn * ahead)), float(weights @ np.sin(turn * ahead)))
-        to_next = float(np.angle(vector)) % (2 * np.pi) / (2 * np.pi) * centre
-        apart = np.abs((ahead - to_next + centre / 2) % centre - centre / 2)
-        close = apart <= 0.07 * STATES_PER_SECOND
-        kept = weights * close
+        if interval is None:
+            place = (ahead * (_PHASES / self._interval_of[near])).astype(np.intp) % _PHASES
+            profile = np.bincount(place, weights, minlength=_PHASES)
+            profile = profile + 0.7 * (np.roll(profile, 1) + np.roll(profile, -1))
+            beat = (float(np.argmax(profile)) + 0.5) / _PHASES * centre
+        else:
+            beat = to_next * STATES_PER_SECOND
+        apart = (ahead - beat + centre / 2) % centre - centre / 2
+        kept = weights * (np.abs(apart) <= 0.07 * STATES_PER_SECOND)
         total = float(kept.sum())
-        interval = float(kept @ self._interval_of[near]) / total if total > 0 else centre
+        if total > _NOTHING:
+            beat = (beat + float(kept @ apart) / total) % centre
+            centre = float(kept @ self._interval_of[near]) / total
         per_row = np.bincount(self._row_of[near], kept, minlength=self.rows)
         bars = np.zeros((len(METRES), max(METRES)))
         bars[self._metre, self._next_in_bar] = per_row
-        return Estimate(interval / STATES_PER_SECOND, to_next / STATES_PER_SECOND, min(total, 1.0), bars)
+        return Estimate(centre / STATES_PER_SECOND, beat / STATES_PER_SECOND, min(total, 1.0), bars)
 
     def pull(self, interval: float, to_next: float | None = None, strength: float = 0.97) -> None:
         """Move `strength` of the belief to beats `interval` s apart, the next one in `to_next` s when given."""

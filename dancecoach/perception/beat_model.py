@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dancecoach.errors import ModelError
 from dancecoach.perception.beat_filter import GRID, PLACES, Observations
-from dancecoach.perception.spectral_features import Normaliser
+from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, Normaliser
 from dancecoach.types import Floats
 
 log = logging.getLogger(__name__)
@@ -139,8 +139,10 @@ class BeatStream:
 
 
 def tempo_likelihood(tempo: Floats | Array, tempi: Floats, intervals: Floats) -> Array:
-    """Return how likely each of `intervals` (I,) s is against a flat guess, by `tempo` (64,) over `tempi` BPM."""
+    """Return how likely each of `intervals` (I,) s is against a flat guess, by `tempo` (64,) over `tempi` BPM.
+
+    Frames repeat each other: one counts for its share of `_TEMPO_TIME`.
+    """
     place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
     likelihood = np.interp(place, np.arange(len(tempi)), tempo) * len(tempi) + _TEMPO_FLOOR
-    # It is counted once a beat: slow beats, which are few, must weigh as much as fast ones.
-    return np.asarray(likelihood ** (intervals / _TEMPO_TIME), dtype=np.float32)
+    return np.asarray(likelihood ** (1.0 / (_TEMPO_TIME * FRAMES_PER_SECOND)), dtype=np.float32)

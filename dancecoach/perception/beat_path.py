@@ -18,6 +18,7 @@ def best_beats(
     beat: Floats | NDArray[np.float32],
     down: Floats | NDArray[np.float32],
     tempo: NDArray[np.float32] | None,
+    onsets: Floats | None = None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Return the most likely path through the activations of a whole recording.
 
@@ -29,6 +30,8 @@ def best_beats(
         Activations.
     tempo : (T, intervals) or None
         Relative likelihood of each of the model's intervals.
+    onsets : (2 T, 3) or None
+        Onset strengths as in `OnsetFrame`, of each half frame.
 
     Returns
     -------
@@ -72,12 +75,14 @@ def best_beats(
             from_column[moment, row] = chosen[origin, column_index]
             begin[row] = options[winner, column_index]
         frame = moment // 2
-        if tempo_score is not None:
-            begin += tempo_score[frame]
         score[1:] = score[:-1].copy()
         score[model.first] = begin
+        if onsets is not None and model.settings.onset_weight > 0.0:
+            score += model.onset_evidence(onsets[moment])[model.pattern_cell]
         if moment % 2:
             score += evidence[frame][model.cell]
+            if tempo_score is not None:
+                score += tempo_score[frame][model.column_of]
             score -= score.max()
     state = int(np.argmax(score))
     position = int(np.searchsorted(model.first.ravel(), state, side="right") - 1)

@@ -158,8 +158,8 @@ class StreamingBeatTracker:
             self._first += lost - bridged
         self._index = block.index + len(block.samples)
         self._shift = block.time - (block.index - self._first) / block.sample_rate
-        frames: list[OnsetFrame | Instant] = [*self._onsets.step(samples.astype(np.float64))]
-        frames += self._follower.step(samples)
+        onsets = self._onsets.step(samples.astype(np.float64))
+        frames: list[OnsetFrame | Instant] = [*onsets, *self._follower.step(samples, onsets)]
         announced = []
         # In the order of what had to be heard for them, whatever the blocks.
         for frame in sorted(frames, key=lambda each: each.heard):

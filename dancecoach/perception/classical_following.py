@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.bar_pointer import BarPointer
 from dancecoach.perception.following import Instant
-from dancecoach.perception.onsets import OnsetDetector
+from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
 
 _SILENCE = 0.002  # root mean square, full scale 1 (−54 dB)
 _ESTIMATE_EVERY = 3  # frames
@@ -17,15 +19,14 @@ class ClassicalFollower:
     """Onset strength and bar pointer, one stream of `sample_rate` Hz: the baseline, and what runs without a model."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._onsets = OnsetDetector(sample_rate)
-        self._pointer = BarPointer(self._onsets.frame_rate)
+        self._pointer = BarPointer(OnsetDetector(sample_rate).frame_rate)
         self._frames = 0
         self._last_sound = -np.inf
 
-    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
-        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
+    def step(self, samples: NDArray[np.float32], onsets: Sequence[OnsetFrame]) -> list[Instant]:
+        """Take the `onsets` found in `samples`, return a frame for each."""
         instants = []
-        for frame in self._onsets.step(samples.astype(np.float64)):
+        for frame in onsets:
             if frame.level > _SILENCE:
                 self._last_sound = frame.time
             # A rest within the music is evidence (nothing there on the beat), a break is not.

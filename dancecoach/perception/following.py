@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dancecoach.perception.onsets import OnsetFrame
 from dancecoach.types import Floats
 
 METRES = (4, 3)  # beats in a bar
@@ -64,6 +66,6 @@ class Steered(Protocol):
 class Follower(Steered, Protocol):
     """Follows tempo, beat and bar in a stream of one sample rate."""
 
-    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
-        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
+    def step(self, samples: NDArray[np.float32], onsets: Sequence[OnsetFrame]) -> list[Instant]:
+        """Hear mono `samples` (N,) and the `onsets` found in them, return the frames they complete, oldest first."""
         ...

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings, Observations
 from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, tempo_likelihood
 from dancecoach.perception.following import Estimate, Instant
+from dancecoach.perception.onsets import OnsetFrame
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
+from dancecoach.types import Floats
 
 SILENCE = 1e-4  # root mean square, full scale 1 (−80 dB); above it the network tells music from noise
+_HALVES = 0.0149  # s before a frame's own time from which on onsets belong to it
 _MUSIC_MEMORY = 0.6  # s
 ESTIMATE_EVERY = 2  # frames
+_COMPARED = 0.8  # s over which another reading is compared with the one that is followed
+_BETTER = 1.1  # how many times as probable it must be
+_SAME = 0.08  # s within which two beats are the same
 _NEAR = 4  # frames around a beat in which its activation is looked for
 _BEAT_SHARE = 0.25  # of the newest beat in the account kept of the latest ones
 
@@ -31,15 +40,26 @@ class NeuralFollower:
     def __init__(self, sample_rate: int, model: BeatModel, settings: FilterSettings | None = None) -> None:
         self._analysis = BandAnalysis(sample_rate)
         self._stream = BeatStream(model)
+        self._delay = model.delay / FRAMES_PER_SECOND
+        self._onsets: deque[OnsetFrame] = deque()
         self.decoder = Decoder(model.tempi, model.delay, model.confidence, model.observations, settings)
 
-    def step(self, samples: NDArray[np.float32]) -> list[Instant]:
-        """Hear mono `samples` (N,), return the frames they complete, oldest first."""
+    def step(self, samples: NDArray[np.float32], onsets: Sequence[OnsetFrame]) -> list[Instant]:
+        """Hear mono `samples` (N,) and the `onsets` found in them, return the frames they complete, oldest first."""
+        self._onsets.extend(onsets)
         instants = []
         for frame in self._analysis.step(samples):
             heard = self._stream.step(frame.bands)
-            instants.append(self.decoder.step(heard, frame.time, frame.heard, frame.level))
+            halves = self._halves(frame.time - self._delay)
+            instants.append(self.decoder.step(heard, frame.time, frame.heard, frame.level, halves))
         return instants
+
+    def _halves(self, time: float) -> list[Floats]:
+        """Return the onset strengths of the two half frames that end at `time` s."""
+        while self._onsets and self._onsets[0].time < time - _HALVES:
+            self._onsets.popleft()
+        # They are always here by now: an activation comes later than the onsets it is about.
+        return [onset.strengths for onset in self._onsets if onset.time < time - _HALVES + 1.0 / FRAMES_PER_SECOND]
 
     def pull(self, interval: float, to_next: float | None) -> None:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
@@ -72,11 +92,13 @@ class Decoder:
         self._intervals = self.filter.intervals / STATES_PER_SECOND
         self._weights = confidence
         self._every = every
+        self._track: tuple[float, float] | None = None  # interval and s to the next beat that are followed
         self.forget()
 
     def pull(self, interval: float, to_next: float | None) -> None:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
         self.filter.pull(interval, to_next)
+        self._track = (interval, to_next) if to_next is not None else None
 
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
@@ -92,8 +114,12 @@ class Decoder:
         self._since = 0.0  # s since the last beat
         self._beats = 0
         self._agreement, self._steadiness, self._sureness = 0.0, 0.0, 0.0
+        self._track = None
+        self._for_track, self._for_other = 0.0, 0.0  # running means of their probabilities
 
-    def step(self, heard: Activation, time: float, until: float, level: float) -> Instant:
+    def step(
+        self, heard: Activation, time: float, until: float, level: float, onsets: Sequence[Floats] = ()
+    ) -> Instant:
         """Take the activations of the frame at `time` s, which needed the sound up to `until` s."""
         sounding = level > SILENCE
         self._music += (heard.music * sounding - self._music) / (_MUSIC_MEMORY * FRAMES_PER_SECOND)
@@ -103,18 +129,42 @@ class Decoder:
             tempo = tempo_likelihood(heard.tempo, self._tempi, self._intervals) ** (
                 weight * self.filter.settings.tempo_weight
             )
-        self.filter.step(heard.beat, heard.down, tempo, weight)
+        self.filter.step(heard.beat, heard.down, tempo, weight, onsets)
         self._frames += 1
         self._recent = np.append(self._recent[1:], heard.beat)
         if self._frames % self._every:
             return Instant(time - self._delay, until, level, self._music, None)
-        estimate = self.filter.estimate()
+        estimate = self._tracked(self._every / FRAMES_PER_SECOND)
         self._watch(estimate)
         confidence = None
         if self._weights is not None:
             score = float(self._weights @ self.evidence())
             confidence = 1.0 / (1.0 + float(np.exp(-np.clip(score, -30.0, 30.0))))
         return Instant(time - self._delay, until, level, self._music, estimate, confidence)
+
+    def _tracked(self, passed: float) -> Estimate:
+        """Return the estimate of the beat that is followed, `passed` s after the last one.
+
+        Right after a beat of any reading that reading looks best, so two that are equally good would take turns. One
+        is followed until another has been better on the average of more than a beat.
+        """
+        mode = self.filter.estimate()
+        if self._track is None:
+            followed = mode
+        else:
+            interval, to_next = self._track
+            to_next = (to_next - passed) % interval
+            followed = self.filter.estimate(interval, to_next)
+            away = abs((mode.to_next - followed.to_next + interval / 2) % interval - interval / 2)
+            same = away <= _SAME and abs(mode.interval / followed.interval - 1.0) < 0.1
+            share = passed / _COMPARED
+            self._for_track += share * (followed.probability - self._for_track)
+            self._for_other += share * ((0.0 if same else mode.probability) - self._for_other)
+            if self._for_other > _BETTER * self._for_track:
+                followed = mode
+                self._for_track, self._for_other = self._for_other, 0.0
+        self._track = (followed.interval, followed.to_next)
+        return followed
 
     def _watch(self, estimate: Estimate) -> None:
         """Keep account of how well the estimates agree with the activations and with each other."""

@@ -48,7 +48,7 @@ def announced_with_evidence(
         if beat is not None:
             times.append(beat.time)
             evidence.append(decoder.evidence())
-    return np.array(times), np.array(evidence).reshape(len(times), -1)
+    return np.array(times), np.array(evidence).reshape(len(times), len(decoder.evidence()))
 
 
 def fit(evidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
