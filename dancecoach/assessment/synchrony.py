@@ -30,14 +30,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.assessment.hits import MotionEvents
-from dancecoach.types import LIMBS, BeatGrid, BodyPart, Floats, MetricalLevel, Synchrony
+from dancecoach.types import LIMBS, SURE, BeatGrid, BodyPart, Floats, MetricalLevel, Synchrony
 
 PUBLISHED_TOLERANCE = 0.4  # s, paper 1
 _WINDOW = 0.125  # beats
 _SHIFTS = 64
 _AT_ONCE = 4096  # hits times shifts computed together
 _MIN_HITS = 4
-_MIN_CONFIDENCE = 0.3
 _LEVELS: tuple[tuple[MetricalLevel, float], ...] = (
     ("every second beat", 2.0),
     ("every beat", 1.0),
@@ -132,7 +131,7 @@ def _measure_part(events: MotionEvents, grid: BeatGrid, first: int, count: int) 
     blank = Synchrony(events.part, start, stop, n_beats=covered)
     if events.reason is not None:
         return _with(blank, reason=events.reason)
-    if grid.confidence < _MIN_CONFIDENCE:
+    if grid.confidence < SURE:
         return _with(blank, reason="beat unsure")
     if covered < 4:
         return _with(blank, reason="too few beats seen")

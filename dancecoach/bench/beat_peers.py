@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 
 from dancecoach.bench.beat_metrics import Announced, extrapolated
 from dancecoach.perception.beats import BeatTracker, StreamingBeatTracker
-from dancecoach.types import AudioBlock, BeatGrid, Floats
+from dancecoach.types import SURE, AudioBlock, BeatGrid, Floats
 from dancecoach.ui.words import count_at
 
-UNSURE = 0.3  # confidence below which the screen shows the count as a guess, as in the count's overlay
 _LOOK = 0.1  # s between looks at what the screen would show
 _PEER_RATE = 44_100  # Hz, what peers without a choice were made for
 
@@ -131,7 +130,7 @@ class Streaming:
 
 def _running(grid: BeatGrid | None, now: float) -> bool:
     """Return whether the screen would show a count at `now` s that is more than a guess."""
-    return grid is not None and grid.confidence >= UNSURE and count_at(grid, now) is not None
+    return grid is not None and grid.confidence >= SURE and count_at(grid, now) is not None
 
 
 class Ahead:
@@ -159,7 +158,7 @@ class Ahead:
         downbeats = (grid.counts - 1) % grid.beats_per_bar == 0
         confidence = np.full(len(grid.beat_times), grid.confidence)
         found = Announced(grid.beat_times, None, downbeats, confidence)
-        return Hearing(found, cpu, counting=span if grid.confidence >= UNSURE else 0.0)
+        return Hearing(found, cpu, counting=span if grid.confidence >= SURE else 0.0)
 
 
 class Librosa:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dancecoach.types import JOINT_INDEX, BeatGrid, Floats, Notice, Person, Pose
+from dancecoach.types import JOINT_INDEX, SURE, BeatGrid, Floats, Notice, Person, Pose
 
 FRAME_RATE_WANTED = 24.0  # frames a second below which timing suffers
 _DARK = 60  # mean brightness 0…255 below which a camera lengthens its exposure
@@ -73,7 +73,7 @@ def music_notices(heard: bool, grid: BeatGrid | None, listening: bool) -> list[N
         return [Notice("no_music", "No music heard", "Turn the music up or open a music file.")]
     if grid is None:
         return [Notice("finding_beat", "Finding the beat", level="info")]
-    if grid.confidence < 0.3:
+    if grid.confidence < SURE:
         return [Notice("beat_unsure", "The beat is unsure", "Tap T on the beat.")]
     return []
 

@@ -31,7 +31,8 @@ class FilterSettings:
     `stiffness`: larger keeps the tempo steadier; `metre` prior of four and three beats; `switch` probability of
     another metre at a downbeat; `slip` probability that a bar begins anew at any beat; `restart` probability per
     second that everything starts afresh (a new song); `beat_weight`, `down_weight`, `tempo_weight`, `onset_weight` of
-    the evidence: neighbouring frames repeat each other, so each counts less than an independent one would.
+    the evidence: neighbouring frames repeat each other, so each counts less than an independent one would;
+    `eagerness`: how many times more the evidence counts when music begins.
     """
 
     stiffness: float = 90.0
@@ -41,10 +42,11 @@ class FilterSettings:
     switch: float = 0.002
     slip: float = 0.01
     restart: float = 0.005
-    beat_weight: float = 0.3
+    beat_weight: float = 0.04
     down_weight: float = 0.5
     tempo_weight: float = 0.3
     onset_weight: float = 0.5
+    eagerness: float = 3.0
 
 
 GRID, LIMIT = 13, 6.0  # activations are told apart by their log odds, −6…6
@@ -119,12 +121,14 @@ class BeatFilter:
         self.column_of = np.repeat(np.tile(np.arange(columns), self.rows), lengths)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         self._preferred: Array | None = None  # (intervals,)
+        self._windows: dict[tuple[int, int], tuple[NDArray[np.intp], Array, Array, NDArray[np.intp]]] = {}
         self._start = self.initial
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but the priors and the preferred tempo."""
         self.posterior = self._start.copy()
+        self._factors = np.empty_like(self.posterior)
 
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s; None sets it free."""
@@ -154,17 +158,21 @@ class BeatFilter:
         for half in range(2):
             self._advance()
             if half < len(onsets) and weight > 0.0 and self.settings.onset_weight > 0.0:
-                self.posterior *= np.exp(weight * self.onset_evidence(onsets[half]))[self.pattern_cell]
+                self._weigh(np.exp(weight * self.onset_evidence(onsets[half])), self.pattern_cell)
         if weight > 0.0:
             evidence = self.evidence_of(np.array([beat]), np.array([down]))[0]
-            self.posterior *= np.exp(weight * evidence)[self.cell]
+            self._weigh(np.exp(weight * evidence), self.cell)
             if tempo is not None:
-                self.posterior *= tempo[self.column_of]
+                self._weigh(tempo, self.column_of)
         self.posterior *= 1.0 / float(self.posterior.sum())
         lost = self.settings.restart / FRAMES_PER_SECOND
         if weight > 0.0:
             self.posterior *= 1.0 - lost
             self.posterior += lost * self._start
+
+    def _weigh(self, table: Array, cells: NDArray[np.intp]) -> None:
+        np.take(table, cells, out=self._factors, mode="clip")
+        self.posterior *= self._factors
 
     def _advance(self) -> None:
         posterior = self.posterior
@@ -210,12 +218,10 @@ class BeatFilter:
             centre = interval * STATES_PER_SECOND
         distance = np.abs(self.intervals - centre)
         columns = np.flatnonzero(distance <= max(0.06 * centre, float(distance.min())))
-        low, high = columns[0], columns[-1]
-        # The neighbouring tempi of a row are contiguous states.
-        near = np.concatenate([np.arange(self.first[row, low], self.last[row, high] + 1) for row in range(self.rows)])
-        weights, ahead = mass[near], self._to_next[near]
+        near, ahead, interval_of, row_of = self._window(int(columns[0]), int(columns[-1]))
+        weights = mass[near]
         if interval is None:
-            place = (ahead * (_PHASES / self._interval_of[near])).astype(np.intp) % _PHASES
+            place = (ahead * (_PHASES / interval_of)).astype(np.intp) % _PHASES
             profile = np.bincount(place, weights, minlength=_PHASES)
             profile = profile + 0.7 * (np.roll(profile, 1) + np.roll(profile, -1))
             beat = (float(np.argmax(profile)) + 0.5) / _PHASES * centre
@@ -226,11 +232,22 @@ class BeatFilter:
         total = float(kept.sum())
         if total > _NOTHING:
             beat = (beat + float(kept @ apart) / total) % centre
-            centre = float(kept @ self._interval_of[near]) / total
-        per_row = np.bincount(self._row_of[near], kept, minlength=self.rows)
+            centre = float(kept @ interval_of) / total
+        per_row = np.bincount(row_of, kept, minlength=self.rows)
         bars = np.zeros((len(METRES), max(METRES)))
         bars[self._metre, self._next_in_bar] = per_row
         return Estimate(centre / STATES_PER_SECOND, beat / STATES_PER_SECOND, min(total, 1.0), bars)
+
+    def _window(self, low: int, high: int) -> tuple[NDArray[np.intp], Array, Array, NDArray[np.intp]]:
+        """Return the states of the intervals from column `low` to `high`, with what is asked of them."""
+        known = self._windows.get((low, high))
+        if known is None:
+            # The neighbouring tempi of a row are contiguous states.
+            rows = [np.arange(self.first[row, low], self.last[row, high] + 1) for row in range(self.rows)]
+            near = np.concatenate(rows)
+            known = (near, self._to_next[near], self._interval_of[near], self._row_of[near])
+            self._windows[low, high] = known
+        return known
 
     def pull(self, interval: float, to_next: float | None = None, strength: float = 0.97) -> None:
         """Move `strength` of the belief to beats `interval` s apart, the next one in `to_next` s when given."""

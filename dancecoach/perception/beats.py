@@ -26,7 +26,7 @@ from dancecoach.perception.classical_following import ClassicalFollower
 from dancecoach.perception.following import METRES, Estimate, Follower, Instant, Steered
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
-from dancecoach.types import AudioBlock, Beat, BeatGrid, Floats
+from dancecoach.types import SURE, AudioBlock, Beat, BeatGrid, Floats
 
 ANNOUNCE_AHEAD = 0.12  # s
 _LATEST = 0.055  # s before its sound until which a beat is announced
@@ -35,8 +35,7 @@ COAST = 8.0  # s for which the count runs on without music
 _REST = 0.8  # s without music after which the count coasts
 _LISTEN = 0.7  # s of music before the first beat
 _MIN_PROBABILITY = 0.3
-_MUSIC = 0.3  # probability of music from which on it is taken for music
-_TRUSTED = 0.5  # confidence of a count that is worth going on with when the music stops
+_MUSIC = 0.55  # probability of music from which on it is taken for music
 _FADE = 0.05  # share of a new confidence
 _BAR_MEMORY, _BAR_MARGIN = 0.85, 1.3  # of the evidence for the downbeats; how much stronger another place must be
 _MEMORY = 512  # beats
@@ -244,7 +243,7 @@ class StreamingBeatTracker:
         if self._started is None or frame.estimate is None:
             return None
         # What never was a beat is not counted on.
-        patience = COAST if self._best >= _TRUSTED else _REST
+        patience = COAST if self._best >= SURE else _REST
         if frame.heard - self._last_music > patience:
             if self._steered is not None:
                 self._steered.forget()
@@ -265,9 +264,7 @@ class StreamingBeatTracker:
             # Nothing is heard that could correct the count: it runs on as it was.
             interval = self.interval
             time = last.time + interval
-        elif last is None and (
-            frame.heard - (self._started or 0.0) < _LISTEN or estimate.probability < _MIN_PROBABILITY
-        ):
+        elif last is None and not self._may_begin(frame, estimate):
             return None
         # The next beat that can still be announced in time.
         while time - frame.heard < _LATEST:
@@ -290,6 +287,14 @@ class StreamingBeatTracker:
             confidence=round(self._confidence, 4),
             announced_at=frame.heard + self._shift,
         )
+
+    def _may_begin(self, frame: Instant, estimate: Estimate) -> bool:
+        """Return whether enough was heard to begin counting: noise, too, has a most likely beat."""
+        if frame.heard - (self._started or 0.0) < _LISTEN:
+            return False
+        if frame.confidence is None:
+            return estimate.probability >= _MIN_PROBABILITY
+        return frame.confidence >= SURE
 
     def _check_announced(self) -> None:
         """Move beats that have sounded to their onset, and learn how far off the announcements are.

@@ -17,6 +17,8 @@ from dancecoach.types import Floats
 
 SILENCE = 1e-4  # root mean square, full scale 1 (−80 dB); above it the network tells music from noise
 _HALVES = 0.0149  # s before a frame's own time from which on onsets belong to it
+_EAGER_TIME = 2.0  # s
+_PAUSE = 0.7  # s of silence that is a break
 _MUSIC_MEMORY = 0.6  # s
 ESTIMATE_EVERY = 2  # frames
 _COMPARED = 0.8  # s over which another reading is compared with the one that is followed
@@ -108,6 +110,8 @@ class Decoder:
         """Forget the music, but not the preferred tempo."""
         self.filter.reset()
         self._music = 0.0
+        self._heard = 0.0  # s of music
+        self._silent = np.inf  # s of silence
         self._frames = 0
         self._recent = np.zeros(_NEAR)  # the latest activations
         self._until = np.inf  # s to the next beat, one frame ago
@@ -121,7 +125,9 @@ class Decoder:
         self, heard: Activation, time: float, until: float, level: float, onsets: Sequence[Floats] = ()
     ) -> Instant:
         """Take the activations of the frame at `time` s, which needed the sound up to `until` s."""
-        sounding = level > SILENCE
+        self._silent = 0.0 if level > SILENCE else self._silent + 1.0 / FRAMES_PER_SECOND
+        # The silence between two clicks is part of the music.
+        sounding = self._silent < _PAUSE
         self._music += (heard.music * sounding - self._music) / (_MUSIC_MEMORY * FRAMES_PER_SECOND)
         weight = float(np.clip(2.0 * self._music, 0.0, 1.0)) if sounding else 0.0
         tempo = None
@@ -129,7 +135,10 @@ class Decoder:
             tempo = tempo_likelihood(heard.tempo, self._tempi, self._intervals) ** (
                 weight * self.filter.settings.tempo_weight
             )
-        self.filter.step(heard.beat, heard.down, tempo, weight, onsets)
+        # The first seconds are all there is to go by; later ones mostly repeat what was heard before.
+        eager = 1.0 + self.filter.settings.eagerness * float(np.exp(-self._heard / _EAGER_TIME))
+        self._heard += weight / FRAMES_PER_SECOND
+        self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
         self._frames += 1
         self._recent = np.append(self._recent[1:], heard.beat)
         if self._frames % self._every:

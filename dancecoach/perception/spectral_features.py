@@ -99,7 +99,7 @@ class BandAnalysis:
 
     def whole(self, samples: Array) -> Array:
         """Return the bands (T, 88) of all frames of mono `samples` (N,), those of `step` up to rounding."""
-        lead = self._sizes[1] - self._sizes[0] // 2
+        lead = self._sizes[1] - (self._sizes[0] - self._sizes[0] // 2)
         padded = np.concatenate([np.zeros(lead, np.float32), samples.astype(np.float32, copy=False)])
         count = 0
         if len(samples) >= self._sizes[0] - self._sizes[0] // 2:

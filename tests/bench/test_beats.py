@@ -19,7 +19,6 @@ from dancecoach.bench.tune import RATE, tune
 from dancecoach.errors import DancecoachError
 from dancecoach.perception.beats import StreamingBeatTracker
 from dancecoach.types import AudioBlock, Beat, BeatGrid
-from dancecoach.ui.overlays.count import UNSURE
 from tests.support.signals import clicks
 
 
@@ -334,4 +333,4 @@ def test_without_mir_eval_there_is_a_way_out(folder: Path, monkeypatch: pytest.M
 
 
 def test_a_count_is_a_guess_where_the_screen_says_so() -> None:
-    assert beat_peers.UNSURE == UNSURE
+    assert beat_peers.SURE == SURE

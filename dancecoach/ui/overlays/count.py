@@ -5,12 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
-from dancecoach.types import cycle_of, downbeats_of
+from dancecoach.types import SURE, cycle_of, downbeats_of
 from dancecoach.ui.overlays.base import CENTER, LEFT, Scene, panel, write
 from dancecoach.ui.theme import LARGE_TYPE, Theme, font_of, text_width
 from dancecoach.ui.words import UNKNOWN, count_at, level_tag, with_msr
-
-UNSURE = 0.3  # confidence below which the count is shown as a guess
 
 
 class CountOverlay:
@@ -33,7 +31,7 @@ class CountOverlay:
         dots = QRectF(head.left(), tempo.top() - 4.4 * unit, head.width(), 3.8 * unit)
         digit = QRectF(rect.left(), head.bottom(), rect.width(), dots.top() - head.bottom())
         self._head(painter, head, scene, theme, now is not None)
-        self._digit(painter, digit, now, theme, grid is not None and (grid.coasting or grid.confidence < UNSURE))
+        self._digit(painter, digit, now, theme, grid is not None and (grid.coasting or grid.confidence < SURE))
         self._dots(painter, dots, now, theme, 4 if grid is None else grid.beats_per_bar)
         self._tempo(painter, tempo, UNKNOWN if now is None or grid is None else f"{grid.tempo:.0f}", theme)
 
@@ -69,7 +67,7 @@ class CountOverlay:
         if known and grid is not None:
             if grid.coasting:
                 state = "running on"
-            elif grid.confidence < UNSURE:
+            elif grid.confidence < SURE:
                 state = "not sure yet"
             elif snapshot.music is not None and snapshot.music.counting_in:
                 state = "count-in"
