@@ -330,7 +330,3 @@ def test_without_mir_eval_there_is_a_way_out(folder: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "mir_eval", None)
     with pytest.raises(DancecoachError, match="pip install mir_eval"):
         run(folder)
-
-
-def test_a_count_is_a_guess_where_the_screen_says_so() -> None:
-    assert beat_peers.SURE == SURE
