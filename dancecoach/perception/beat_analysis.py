@@ -20,6 +20,7 @@ from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnaly
 from dancecoach.types import BeatGrid, Floats, cycle_of
 
 _SEARCH = 0.035  # s around a beat in which its onset is looked for
+_NO_BEAT = 0.3  # confidence of what noise and tones come to
 _MUSIC = 0.5  # probability of music from which on it is taken for music
 _FRAME_BIAS = 0.5  # frames; a beat begins within its first frame
 
@@ -106,6 +107,8 @@ def _network_path(
     # Where it is certain, the mean activation on beats is about two thirds.
     on_beats = float(np.mean(said[np.clip(np.round(at / 2).astype(int), 0, len(said) - 1), 0]))
     confidence = min(1.0, 1.5 * on_beats)
+    if confidence < _NO_BEAT:
+        return None
     times = (first + at / 2) / FRAMES_PER_SECOND
     return _Path(times, _counts_in(bars, beats_per_bar), beats_per_bar, confidence, True)
 

@@ -18,7 +18,7 @@ from dancecoach.bench.beats import Truth, find_clips, measure, read_changes, rea
 from dancecoach.bench.tune import RATE, tune
 from dancecoach.errors import DancecoachError
 from dancecoach.perception.beats import StreamingBeatTracker
-from dancecoach.types import AudioBlock, Beat, BeatGrid
+from dancecoach.types import SURE, AudioBlock, Beat, BeatGrid
 from tests.support.signals import clicks
 
 
@@ -309,7 +309,9 @@ class Boaster(StreamingBeatTracker):
         return [Beat(float(time), 1, True, 120.0, 0.5, float(time) - 1.0) for time in inside]
 
     def grid(self) -> BeatGrid | None:
-        return BeatGrid(BEATS, np.arange(len(BEATS)) % 8 + 1, 120.0, 0.31 if self.now >= self.sure else 0.29)
+        return BeatGrid(
+            BEATS, np.arange(len(BEATS)) % 8 + 1, 120.0, SURE + 0.01 if self.now >= self.sure else SURE - 0.01
+        )
 
 
 def test_when_a_beat_was_announced_is_not_for_the_tracker_to_say() -> None:
