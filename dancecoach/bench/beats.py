@@ -9,6 +9,7 @@ DIR/[set/]clip.wav|flac|ogg|mp3   the sound
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -170,7 +171,7 @@ def _choose(known: Sequence[Contender], names: Sequence[str] | None) -> tuple[li
         reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
         raise DancecoachError(f"None of these trackers is here ({reasons}).", "Install one, or choose 'ours'.")
     try:
-        import mir_eval  # noqa: F401
+        importlib.import_module("mir_eval")
     except ImportError as error:
         raise DancecoachError(
             "The measures of this benchmark need mir_eval, which is not installed.", "Run 'pip install mir_eval'."

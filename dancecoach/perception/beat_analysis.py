@@ -104,7 +104,7 @@ def _network_path(
     if len(at) < 3:
         return None
     beats_per_bar = int(np.bincount(metres).argmax())
-    # Where it is certain, the mean activation on beats is about two thirds.
+    # The activations fade towards a beat's edges; the factor is a choice, not fitted (unlike the live confidence).
     on_beats = float(np.mean(said[np.clip(np.round(at / 2).astype(int), 0, len(said) - 1), 0]))
     confidence = min(1.0, 1.5 * on_beats)
     if confidence < _NO_BEAT:

@@ -247,6 +247,9 @@ class StreamingBeatTracker:
         if frame.heard - self._last_music > patience:
             if self._steered is not None:
                 self._steered.forget()
+                if patience == COAST:
+                    # The tempo wanted was for the music that has ended.
+                    self._steered.prefer(None)
             self._forget()
             return None
         if frame.confidence is not None:

@@ -31,9 +31,11 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class BandFrame:
-    """One frame: `time` s at the middle of the short window; `heard` s, the sound that was needed; `bands` (88,)
-    natural logarithms of magnitudes, short window's first; `level` root mean square of the short window.
-    """  # noqa: D205
+    """One frame of bands.
+
+    `time` s at the middle of the short window; `heard` s, the sound that was needed; `bands` (88,) natural logarithms
+    of magnitudes, short window's first; `level` root mean square of the short window.
+    """
 
     time: float
     heard: float

@@ -33,9 +33,11 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """`views` (V, T, 88) bands of the same music, dry then in a room; `beats` (B,) s; `bars` (B,) beat in the bar;
+    """One excerpt.
+
+    `views` (V, T, 88) bands of the same music, dry then in a room; `beats` (B,) s; `bars` (B,) beat in the bar;
     `music` (T,) whether there is music; `style` and `source` as in `Piece`.
-    """  # noqa: D205
+    """
 
     views: NDArray[np.float16]
     beats: Floats
