@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,22 @@ def write_card(facts: Facts, path: Path) -> None:
         sections.append(_ablations(facts.ablations))
     sections.append(_LIMITS.format(first=_LIMIT_WITH_RECORDINGS if recordings else _LIMIT_WITHOUT_RECORDINGS))
     path.write_text("\n\n".join(section.strip() for section in sections) + "\n", encoding="utf-8")
+
+
+def write_card_for_programs(facts: Facts, path: Path) -> None:
+    """Write what programs may ask of the model to `path`, JSON; the Markdown card beside it says more."""
+    card = {
+        "schema": "dancecoach.card/1",
+        "model": facts.model.name,
+        "sha256": facts.digest,
+        "licence": "Apache-2.0",
+        "data": [{"what": what, "used_for": used, "licence": licence} for what, used, licence in _SOURCES],
+        "recordings": len(_recordings(facts)),
+        "seeds": [document["recipe"]["seed"] for document in facts.training if "recipe" in document],
+        "command": facts.command or "dancecoach train beats --data DIR --work DIR",
+        "held_out": {name: trackers for each in facts.figures for name, trackers in each["folders"].items()},
+    }
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _recordings(facts: Facts) -> list[Mapping[str, Any]]:

@@ -316,7 +316,7 @@ def _ablate(plan: Plan, model: Path, out: TextIO) -> None:
 
 
 def _write_card(plan: Plan, model: Path, out: TextIO) -> Path:
-    from dancecoach.training.card import Facts, write_card
+    from dancecoach.training.card import Facts, write_card, write_card_for_programs
 
     made = _about(plan.work / "made.json", model, out)
     ablations = _about(plan.work / "ablations.json", model, out)
@@ -343,6 +343,7 @@ def _write_card(plan: Plan, model: Path, out: TextIO) -> Path:
     )
     path = plan.out / f"{NAME}.md"
     write_card(facts, path)
+    write_card_for_programs(facts, path.with_suffix(".json"))
     print(f"{model} and {path} are made.", file=out, flush=True)
     return path
 
