@@ -108,6 +108,7 @@ def test_a_network_camera_killed_in_a_take_comes_back_and_the_session_is_whole(
     wait(coach, lambda s: bool({"camera_lost", "no_camera"} & codes(s)), 5)
     assert time.perf_counter() - killed < 2.0
     wait(coach, lambda s: "no_camera" in codes(s), 5)  # it has tried again in vain
+    assert poll(lambda: time.perf_counter() - killed > 0.5, 2)
     server.start()
     try:
         wait(coach, lambda s: not {"camera_lost", "no_camera"} & codes(s) and s.pose is not None, 10)

@@ -122,6 +122,7 @@ class Capture:
         """Open the source when there is none, or deliver one picture."""
         if self._changed.is_set():
             self._changed.clear()
+            self._wake.clear()  # heard: the pause before the next attempt is a whole one
             self.close()
         if self._source is None:
             self._open()
