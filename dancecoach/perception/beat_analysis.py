@@ -12,7 +12,7 @@ from scipy.ndimage import uniform_filter1d
 from dancecoach.errors import FileFormatError
 from dancecoach.perception.bar_pointer import BarPointer, best_path
 from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter
-from dancecoach.perception.beat_model import BeatModel, beat_model, tempo_likelihood
+from dancecoach.perception.beat_model import BeatModel, TempoEvidence, beat_model
 from dancecoach.perception.beat_path import best_beats
 from dancecoach.perception.beats import SILENCE, smooth_beats
 from dancecoach.perception.onsets import OnsetDetector
@@ -34,7 +34,7 @@ def analyse_beats(samples: Floats | NDArray[np.float32], sample_rate: int) -> Be
     """
     detector = OnsetDetector(sample_rate)
     tail = np.zeros(detector.size)  # the last frames need half a window more
-    frames = detector.step(np.concatenate([samples.astype(np.float64), tail]))
+    frames = detector.whole(np.concatenate([samples.astype(np.float64), tail]))
     loud = [index for index, frame in enumerate(frames) if frame.level > SILENCE]
     if not loud or loud[-1] - loud[0] < 2.0 * detector.frame_rate:
         return None
@@ -96,8 +96,7 @@ def _network_path(
     said = said[first : last + 1]
     states = BeatFilter(observations=model.observations)
     weight = states.settings.tempo_weight
-    likelihood = [tempo_likelihood(row[3:], model.tempi, states.intervals / STATES_PER_SECOND) for row in said]
-    tempo = (np.array(likelihood)) ** weight
+    tempo = TempoEvidence(model.tempi, states.intervals / STATES_PER_SECOND).likelihood(said[:, 3:], weight)
     halves = (first + (np.arange(2 * len(said)) - 1) / 2) / FRAMES_PER_SECOND
     onsets = strengths[np.clip(np.searchsorted(times, halves - 0.5 / STATES_PER_SECOND), 0, len(times) - 1)]
     at, bars, metres = best_beats(states, said[:, 0], said[:, 1], tempo, onsets)

@@ -184,10 +184,10 @@ class BeatFilter:
         posterior[self.first] = beginning
 
     def onset_evidence(self, strengths: Floats) -> Array:
-        """Return the log likelihood (pairs of cells) of onset strengths (3,) under the rhythm patterns."""
+        """Return the log likelihood (..., pairs of cells) of onset strengths (..., 3) under the rhythm patterns."""
         every = self._patterns.evidence(strengths)
         # A bar of four has a backbeat or not.
-        both = np.logaddexp(every[self._pairs[:, 0]], every[self._pairs[:, 1]])
+        both = np.logaddexp(every[..., self._pairs[:, 0]], every[..., self._pairs[:, 1]])
         return np.asarray(self.settings.onset_weight * both, dtype=np.float32)
 
     def evidence_of(self, beat: Floats | Array, down: Floats | Array) -> Array:

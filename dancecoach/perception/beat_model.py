@@ -138,11 +138,29 @@ class BeatStream:
         return out
 
 
-def tempo_likelihood(tempo: Floats | Array, tempi: Floats, intervals: Floats) -> Array:
-    """Return how likely each of `intervals` (I,) s is against a flat guess, by `tempo` (64,) over `tempi` BPM.
+class TempoEvidence:
+    """What the network's tempo classes say of beat intervals.
 
-    Frames repeat each other: one counts for its share of `_TEMPO_TIME`.
+    Parameters
+    ----------
+    tempi : ndarray (64,)
+        BPM of the classes.
+    intervals : ndarray (I,)
+        s.
     """
-    place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
-    likelihood = np.interp(place, np.arange(len(tempi)), tempo) * len(tempi) + _TEMPO_FLOOR
-    return np.asarray(likelihood ** (1.0 / (_TEMPO_TIME * FRAMES_PER_SECOND)), dtype=np.float32)
+
+    def __init__(self, tempi: Floats, intervals: Floats) -> None:
+        place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
+        place = np.clip(place, 0, len(tempi) - 1)
+        self._low = np.minimum(place.astype(np.intp), len(tempi) - 2)
+        self._share = (place - self._low).astype(np.float32)
+        self._classes = len(tempi)
+
+    def likelihood(self, tempo: Array, power: float = 1.0) -> Array:
+        """Return how likely (..., I) each interval is against a flat guess, by `tempo` (..., 64), to the `power`.
+
+        Frames repeat each other: one counts for its share of `_TEMPO_TIME`.
+        """
+        low, high = tempo[..., self._low], tempo[..., self._low + 1]
+        likelihood = (low + self._share * (high - low)) * self._classes + _TEMPO_FLOOR
+        return np.asarray(likelihood ** np.float32(power / (_TEMPO_TIME * FRAMES_PER_SECOND)), dtype=np.float32)

@@ -9,6 +9,7 @@ from dancecoach.perception.beat_filter import BeatFilter
 from dancecoach.types import Floats
 
 _IMPOSSIBLE = -1e4
+_CHUNK = 256  # moments whose onsets are weighed at once
 
 Array = NDArray[np.float32]
 
@@ -49,37 +50,36 @@ def best_beats(
         transition = np.maximum(np.log(model.tempo_flow), _IMPOSSIBLE).astype(np.float32)  # (old, new)
         flow = np.maximum(np.log(model.row_flow), _IMPOSSIBLE).astype(np.float32)  # (new, old)
         tempo_score = None if tempo is None else np.log(np.maximum(tempo, 1e-6)).astype(np.float32)
-    from_row = np.zeros((2 * frames, rows, columns), dtype=np.uint8)
+    # Origins of each beat that begins: the interval before it, then the row before that.
     from_column = np.zeros((2 * frames, rows, columns), dtype=np.uint8)
+    from_row = np.zeros((2 * frames, rows, columns), dtype=np.uint8)
     # A new interval can only come from a similar one: look at the near ones alone.
     reach = 6
-    near = np.arange(columns)[:, None] + np.arange(-reach, reach + 1)[None, :]  # (new, candidates)
+    near = np.arange(-reach, reach + 1)[:, None] + np.arange(columns)[None, :]  # (candidates, new)
     inside = (near >= 0) & (near < columns)
     near = near.clip(0, columns - 1)
-    step = np.where(inside, transition[near, np.arange(columns)[:, None]], _IMPOSSIBLE).astype(np.float32)
-    sources = [np.flatnonzero(flow[row] > _IMPOSSIBLE) for row in range(rows)]
-    column_index = np.arange(columns)
+    step = np.where(inside, transition[near, np.arange(columns)[None, :]], _IMPOSSIBLE).astype(np.float32)
+    row_index, column_index = np.arange(rows)[:, None], np.arange(columns)[None, :]
     evidence = model.evidence_of(beat, down)  # (T, cells)
+    with_onsets = onsets is not None and model.settings.onset_weight > 0.0
     for moment in range(2 * frames):
+        if with_onsets and moment % _CHUNK == 0:
+            assert onsets is not None
+            heard = model.onset_evidence(onsets[moment : moment + _CHUNK])
         ending = score[model.last]  # (rows, intervals)
-        candidates = ending[:, near] + step[None]  # (rows, new interval, candidates)
-        best = candidates.argmax(axis=2)
-        reached = np.take_along_axis(candidates, best[..., None], axis=2)[..., 0]
-        chosen = near[column_index[None, :], best]
-        begin = np.empty((rows, columns), dtype=np.float32)
-        for row in range(rows):
-            options = reached[sources[row]] + flow[row, sources[row]][:, None]
-            winner = options.argmax(axis=0)
-            origin = sources[row][winner]
-            from_row[moment, row] = origin
-            from_column[moment, row] = chosen[origin, column_index]
-            begin[row] = options[winner, column_index]
-        frame = moment // 2
+        between = ending[None] + flow[:, :, None]  # (new row, old row, intervals)
+        origin = between.argmax(axis=1)
+        moved = between[row_index, origin, column_index]  # (new row, intervals)
+        candidates = moved[:, near] + step[None]  # (new row, candidates, new interval)
+        best = candidates.argmax(axis=1)
+        from_row[moment] = origin
+        from_column[moment] = near[best, column_index]
         score[1:] = score[:-1].copy()
-        score[model.first] = begin
-        if onsets is not None and model.settings.onset_weight > 0.0:
-            score += model.onset_evidence(onsets[moment])[model.pattern_cell]
+        score[model.first] = candidates[row_index, best, column_index]
+        if with_onsets:
+            score += heard[moment % _CHUNK][model.pattern_cell]
         if moment % 2:
+            frame = moment // 2
             score += evidence[frame][model.cell]
             if tempo_score is not None:
                 score += tempo_score[frame][model.column_of]
@@ -92,7 +92,8 @@ def best_beats(
     while moment >= 0:
         at.append(moment)
         places.append(row)
-        row, column = int(from_row[moment, row, column]), int(from_column[moment, row, column])
+        column = int(from_column[moment, row, column])
+        row = int(from_row[moment, row, column])
         moment -= int(model.intervals[column])
     order = np.array(places[::-1], dtype=np.intp)
     # A beat begins on the frame after the two half-steps that lead to it.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings, Observations
-from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, tempo_likelihood
+from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, TempoEvidence
 from dancecoach.perception.following import Estimate, Instant
 from dancecoach.perception.onsets import OnsetFrame
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
@@ -89,9 +89,8 @@ class Decoder:
         every: int = ESTIMATE_EVERY,
     ) -> None:
         self.filter = BeatFilter(settings, observations)
-        self._tempi = tempi
+        self._tempo = TempoEvidence(tempi, self.filter.intervals / STATES_PER_SECOND)
         self._delay = delay / FRAMES_PER_SECOND
-        self._intervals = self.filter.intervals / STATES_PER_SECOND
         self._weights = confidence
         self._every = every
         self._track: tuple[float, float] | None = None  # interval and s to the next beat that are followed
@@ -132,9 +131,7 @@ class Decoder:
         weight = float(np.clip(2.0 * self._music, 0.0, 1.0)) if sounding else 0.0
         tempo = None
         if weight > 0.0 and self.filter.settings.tempo_weight > 0.0:
-            tempo = tempo_likelihood(heard.tempo, self._tempi, self._intervals) ** (
-                weight * self.filter.settings.tempo_weight
-            )
+            tempo = self._tempo.likelihood(heard.tempo, weight * self.filter.settings.tempo_weight)
         # The first seconds are all there is to go by; later ones mostly repeat what was heard before.
         eager = 1.0 + self.filter.settings.eagerness * float(np.exp(-self._heard / _EAGER_TIME))
         self._heard += weight / FRAMES_PER_SECOND

@@ -19,6 +19,8 @@ FRAMES_PER_SECOND = 100
 _BANDS = 32
 _LOWEST, _HIGHEST = 35.0, 10_000.0
 _SPLITS = (8, 24)  # bands: below about 140 Hz (bass drum), above 2.5 kHz (snare, hi-hat)
+_GROUP_SIZES = np.diff((0, *_SPLITS, _BANDS))
+_CHUNK = 256  # frames of a whole recording that are computed at once
 _QUIETEST = 0.3  # rise of a band, log magnitude, of the weakest thing that counts as an onset
 _LAG = 2  # frames over which the energy must rise
 _MEMORY = 3.0  # s of the running level
@@ -77,33 +79,70 @@ class OnsetDetector:
         self._buffer = self._buffer[start:]
         return frames
 
+    def whole(self, samples: Floats | NDArray[np.float32]) -> list[OnsetFrame]:
+        """Return all frames of mono `samples` (N,), those of `step` up to rounding; the detector's state is kept."""
+        padded = np.concatenate([np.zeros(self.size // 2), samples])
+        if len(padded) < self.size:
+            return []
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self.size)[:: self.hop]
+        count = len(windows)
+        bands, levels = np.empty((count, _BANDS)), np.empty(count)
+        for start in range(0, count, _CHUNK):
+            chunk = windows[start : start + _CHUNK]
+            bands[start : start + _CHUNK] = self._bands(chunk)
+            levels[start : start + _CHUNK] = np.sqrt(np.mean(chunk * chunk, axis=1))
+        flux = np.zeros((count, 3))
+        if count > _LAG:
+            flux[_LAG:] = _flux(bands[_LAG:], bands[:-_LAG])
+        # A running maximum that decays is one that does not, of flux that grows as fast.
+        growth = np.arange(count)[:, None] * -np.log(self._keep)
+        with np.errstate(divide="ignore"):
+            reference = np.exp(np.maximum.accumulate(np.log(flux) + growth, axis=0) - growth)
+        strengths = _relative(flux, reference)
+        return [self._frame_of(index, strengths[index], float(levels[index])) for index in range(count)]
+
     def _one(self, samples: Floats) -> OnsetFrame:
-        spectrum = np.abs(np.fft.rfft(samples * self._window))
-        bands = np.log1p((self._bank @ spectrum) / _FLOOR)
+        bands = self._bands(samples)
         self._history.append(bands)
-        rise = np.zeros(_BANDS)
+        flux = np.zeros(3)
         if len(self._history) > _LAG:
-            before = self._history.pop(0)
-            widest = before.copy()
-            np.maximum(widest[1:], before[:-1], out=widest[1:])
-            np.maximum(widest[:-1], before[1:], out=widest[:-1])
-            rise = np.maximum(bands - widest, 0.0)
-        low, high = _SPLITS
-        flux = np.array([rise[:low].mean(), rise[low:high].mean(), rise[high:].mean()])
+            flux = _flux(bands, self._history.pop(0))
         self._reference = np.maximum(flux, self._reference * self._keep)
-        centre = self._frame * self.hop / self.sample_rate
-        frame = OnsetFrame(
-            time=centre - _LAG / 2 / self.frame_rate + _LEAD * self.size / self.sample_rate,
-            heard=centre + self.size / 2 / self.sample_rate,
-            strengths=np.where(self._reference < _QUIETEST, np.nan, flux / np.maximum(self._reference, 1e-9)),
-            level=float(np.sqrt(np.mean(samples * samples))),
-        )
+        level = float(np.sqrt(samples @ samples / self.size))
+        frame = self._frame_of(self._frame, _relative(flux, self._reference), level)
         self._frame += 1
         return frame
 
+    def _bands(self, samples: Floats) -> Floats:
+        """Return the log magnitudes (..., bands) of windows (..., size)."""
+        spectrum = np.abs(np.fft.rfft(samples * self._window))
+        return np.asarray(np.log1p((spectrum @ self._bank) / _FLOOR))
+
+    def _frame_of(self, index: int, strengths: Floats, level: float) -> OnsetFrame:
+        centre = index * self.hop / self.sample_rate
+        return OnsetFrame(
+            time=centre - _LAG / 2 / self.frame_rate + _LEAD * self.size / self.sample_rate,
+            heard=centre + self.size / 2 / self.sample_rate,
+            strengths=strengths,
+            level=level,
+        )
+
+
+def _flux(bands: Floats, before: Floats) -> Floats:
+    """Return the mean rise (..., 3) of low, middle and high bands above the loudest neighbour before."""
+    widest = before.copy()
+    np.maximum(widest[..., 1:], before[..., :-1], out=widest[..., 1:])
+    np.maximum(widest[..., :-1], before[..., 1:], out=widest[..., :-1])
+    return np.asarray(np.add.reduceat(np.maximum(bands - widest, 0.0), (0, *_SPLITS), axis=-1) / _GROUP_SIZES)
+
+
+def _relative(flux: Floats, reference: Floats) -> Floats:
+    """Return strengths (..., 3) 0…1 of `flux`, NaN where nothing happens."""
+    return np.where(reference < _QUIETEST, np.nan, flux / np.maximum(reference, 1e-9))
+
 
 def _filter_bank(sample_rate: int, size: int) -> Floats:
-    """Return triangular filters (bands, bins) on a logarithmic scale."""
+    """Return triangular filters (bins, bands) on a logarithmic scale."""
     edges = np.geomspace(_LOWEST, min(_HIGHEST, 0.47 * sample_rate), _BANDS + 2)
     frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
     spacing = frequencies[1]
@@ -111,4 +150,4 @@ def _filter_bank(sample_rate: int, size: int) -> Floats:
     # Low bands are narrower than a bin: widen them so that each holds at least one.
     low, high = np.minimum(low, centre - spacing), np.maximum(high, centre + spacing)
     bank = np.minimum((frequencies - low) / (centre - low), (high - frequencies) / (high - centre))
-    return np.maximum(bank, 0.0)
+    return np.ascontiguousarray(np.maximum(bank, 0.0).T)

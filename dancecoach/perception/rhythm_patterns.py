@@ -50,12 +50,12 @@ class Patterns:
         self._log_odds = np.log(probability) * _TEMPER - self._log_rest
 
     def evidence(self, strengths: Floats) -> Floats:
-        """Return the log likelihood of `strengths` (3,), as in `OnsetFrame`, in every cell, up to a constant."""
+        """Return the log likelihood (..., cells) of `strengths` (..., 3), as in `OnsetFrame`, up to a constant."""
         # A band without any onsets says nothing about where they belong.
         active = ~np.isnan(strengths)
-        heard = np.clip(np.where(active, strengths, 0.0), 0.0, 1.0)
-        evidence = self._log_odds @ heard + self._log_rest @ active
-        return np.asarray(evidence - evidence.max())
+        heard = np.where(active, np.minimum(strengths, 1.0), 0.0)
+        evidence = heard @ self._log_odds.T + active @ self._log_rest.T
+        return np.asarray(evidence - evidence.max(axis=-1, keepdims=True))
 
     @staticmethod
     def cells(rhythm: int, beat: NDArray[np.intp], position: NDArray[np.intp], interval: Floats) -> NDArray[np.intp]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
+import queue
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -35,6 +38,8 @@ _log = logging.getLogger(__name__)
 # Short crops first: more of them fit into a minute; long ones teach what to remember.
 _SHORT_CROP, _LONG_CROP, _SHORT_SHARE = 500, 1500, 0.3  # frames, frames, share of the time
 _TEMPO_WEIGHT, _MUSIC_WEIGHT = 0.05, 0.15
+_STRETCHED, _STRETCH = 0.5, 0.15  # share of crops played faster or slower, and by how much at most (logarithm)
+_NOISE_FRAMES = 40_000  # of noise that is drawn once and cut from
 _UNKNOWN = -1  # tempo class, or downbeat, where none can be told
 
 
@@ -51,12 +56,17 @@ class Recipe:
     seed: int = 1
 
 
-def targets(excerpt: Excerpt, delay: int = DELAY) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return activations (T, 3) of beat, downbeat and music, and tempo classes (T,), −1 where there is none."""
-    frames = excerpt.views.shape[1]
+def targets(
+    excerpt: Excerpt, start: float = 0.0, frames: int | None = None, speed: float = 1.0, delay: int = DELAY
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return activations (T, 3) of beat, downbeat and music, and tempo classes (T,), −1 where there is none.
+
+    They are those of `frames` frames (by default all) from `start` on, the excerpt played `speed` times as fast.
+    """
+    frames = excerpt.views.shape[1] if frames is None else frames
     wanted = np.zeros((frames, 3), dtype=np.float32)
     tempo = np.full(frames, _UNKNOWN, dtype=np.int64)
-    at = excerpt.beats * FRAMES_PER_SECOND + delay
+    at = (excerpt.beats * FRAMES_PER_SECOND - start) / speed + delay
     for column, chosen in ((BEAT, at), (DOWNBEAT, at[excerpt.bars == 1])):
         for offset in (-1, 0, 1, 2):
             frame = np.floor(chosen).astype(np.intp) + offset
@@ -66,25 +76,31 @@ def targets(excerpt: Excerpt, delay: int = DELAY) -> tuple[NDArray[np.float32], 
             np.maximum.at(wanted[:, column], frame[inside], strength[inside].astype(np.float32))
     if np.isnan(excerpt.bars).any():
         wanted[:, DOWNBEAT] = _UNKNOWN
-    wanted[:, MUSIC] = excerpt.music
+    heard = excerpt.music[np.minimum(_places(start, frames, speed).astype(np.intp), len(excerpt.music) - 1)]
+    wanted[:, MUSIC] = heard
     if len(excerpt.beats) > 2:
-        intervals = np.diff(excerpt.beats)
+        intervals = np.diff(excerpt.beats) / speed
         index = np.clip(np.searchsorted(at, np.arange(frames)) - 1, 0, len(intervals) - 1)
         position = np.log(60.0 / intervals[index] / SLOWEST) / math.log(FASTEST / SLOWEST) * (TEMPI - 1)
-        valid = (position >= 0) & (position <= TEMPI - 1) & excerpt.music
+        valid = (position >= 0) & (position <= TEMPI - 1) & heard
         tempo[valid] = np.round(position[valid]).astype(np.int64)
     return wanted, tempo
 
 
+def _places(start: float, frames: int, speed: float) -> Floats:
+    """Return the frames (T,) of an excerpt that are heard when it is played `speed` times as fast."""
+    return start + speed * np.arange(frames)
+
+
 class Batches:
-    """Random crops of the excerpts with random colour, masking and foreign sound."""
+    """Random crops of the excerpts at random speeds with random colour, masking and foreign sound."""
 
     def __init__(self, excerpts: list[Excerpt], recipe: Recipe) -> None:
         self._excerpts = excerpts
-        self._wanted = [targets(excerpt) for excerpt in excerpts]
         self._foreign = [excerpt for excerpt in excerpts if not len(excerpt.beats)]
         self._recipe = recipe
         self._rng = np.random.default_rng(recipe.seed)
+        self._noise = self._rng.standard_normal((_NOISE_FRAMES, BANDS), dtype=np.float32)
         self.crop = _SHORT_CROP
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -92,7 +108,8 @@ class Batches:
         while True:
             order = list(self._rng.permutation(len(self._excerpts)))
             while len(order) >= (size := min(len(self._excerpts), max(1, self._recipe.frames // self.crop))):
-                chosen = [self._one(int(order.pop())) for _ in range(size)]
+                crop = self.crop
+                chosen = [self._one(int(order.pop()), crop) for _ in range(size)]
                 features, wanted, tempo = zip(*chosen, strict=True)
                 yield (
                     torch.from_numpy(np.stack(features)),
@@ -100,31 +117,71 @@ class Batches:
                     torch.from_numpy(np.stack(tempo)),
                 )
 
-    def _one(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    def _one(self, index: int, crop: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
         rng, excerpt = self._rng, self._excerpts[index]
         view = int(rng.integers(len(excerpt.views))) if self._recipe.rooms else 0
-        start = int(rng.integers(0, excerpt.views.shape[1] - self.crop + 1))
-        span = slice(start, start + self.crop)
-        bands = excerpt.views[view, span].astype(np.float32)
+        length = excerpt.views.shape[1]
+        speed = 1.0
+        if rng.random() < _STRETCHED and len(excerpt.beats):
+            speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / crop)
+        start = int(rng.integers(0, length - math.ceil(crop * speed) + 1))
+        bands = _played(excerpt.views[view], start, crop, speed)
         if self._foreign and rng.random() < 0.15:
             other = self._foreign[int(rng.integers(len(self._foreign)))].views
-            begin = int(rng.integers(0, other.shape[1] - self.crop + 1))
-            other_bands = other[int(rng.integers(len(other))), begin : begin + self.crop].astype(np.float32)
+            begin = int(rng.integers(0, other.shape[1] - crop + 1))
+            other_bands = other[int(rng.integers(len(other))), begin : begin + crop].astype(np.float32)
             below = rng.uniform(0.5, 3.5) + (other_bands.mean() - bands.mean())
             bands = np.logaddexp(2 * bands, 2 * (other_bands - np.float32(below))) / 2
-        bands = _coloured(bands, rng)
+        begin = int(rng.integers(0, _NOISE_FRAMES - crop + 1))
+        bands = _coloured(bands, self._noise[begin : begin + crop], rng)
         features = normalise(bands)
         if rng.random() < 0.3:  # somebody talks, a band is not there
             low = int(rng.integers(0, SHORT_BANDS))
             width = int(rng.integers(2, 12))
             for offset in (0, BANDS):
                 features[:, offset + low : offset + min(low + width, SHORT_BANDS)] = 0.0
-        wanted, tempo = self._wanted[index]
-        return features, wanted[span], tempo[span]
+        return features, *targets(excerpt, start, crop, speed)
 
 
-def _coloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return bands through a random smooth filter, level and noise floor, and moved in pitch."""
+def _played(view: NDArray[np.float16], start: int, frames: int, speed: float) -> NDArray[np.float32]:
+    """Return bands (T, 88) of `view` from frame `start` on, played `speed` times as fast."""
+    if speed == 1.0:
+        return view[start : start + frames].astype(np.float32)
+    places = _places(start, frames, speed)
+    low = places.astype(np.intp)
+    share = (places - low).astype(np.float32)[:, None]
+    high = np.minimum(low + 1, len(view) - 1)
+    return np.asarray((1 - share) * view[low] + share * view[high], dtype=np.float32)
+
+
+def _ahead(batches: Batches) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield the batches, made in a thread of their own."""
+    ready: queue.Queue[tuple[Tensor, Tensor, Tensor]] = queue.Queue(maxsize=3)
+    over = threading.Event()
+
+    def make() -> None:
+        for batch in batches:
+            while not over.is_set():
+                with contextlib.suppress(queue.Full):
+                    ready.put(batch, timeout=0.5)
+                    break
+            if over.is_set():
+                return
+
+    thread = threading.Thread(target=make, name="batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            yield ready.get()
+    finally:
+        over.set()
+        thread.join()
+
+
+def _coloured(
+    bands: NDArray[np.float32], noise: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return bands through a random smooth filter and level, moved in pitch, with `noise` (T, 88) below them."""
     shift = int(rng.integers(-2, 3))
     if shift:
         for part in (slice(0, SHORT_BANDS), slice(SHORT_BANDS, BANDS)):
@@ -135,9 +192,8 @@ def _coloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
             bands[:, part] = moved
     curve = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, 8), rng.normal(0, 0.6, 8))
     bands = bands + np.asarray(curve + rng.normal(0, 1.0), dtype=np.float32)
-    floor = rng.uniform(-11.0, -5.5) + rng.normal(0, 0.5, BANDS)
-    noise = floor + 0.25 * rng.standard_normal(bands.shape)
-    return np.asarray(np.logaddexp(2 * bands, 2 * noise) / 2, dtype=np.float32)
+    floor = np.asarray(rng.uniform(-11.0, -5.5) + rng.normal(0, 0.5, BANDS), dtype=np.float32)
+    return np.asarray(np.logaddexp(2 * bands, 2 * (floor + np.float32(0.25) * noise)) / 2, dtype=np.float32)
 
 
 def loss_of(logits: Tensor, wanted: Tensor, tempo: Tensor) -> Tensor:
@@ -176,7 +232,7 @@ def train(
     assert isinstance(averaged, BeatNetwork)
     batches = Batches(excerpts, recipe)
     batches.crop = _SHORT_CROP if start is None else _LONG_CROP
-    for steps, (features, wanted, tempo) in enumerate(batches, start=1):
+    for steps, (features, wanted, tempo) in enumerate(_ahead(batches), start=1):
         spent = (time.monotonic() - started) / (60.0 * recipe.minutes)
         batches.crop = _SHORT_CROP if spent < short_share else _LONG_CROP
         if spent >= 1.0:

@@ -187,3 +187,14 @@ def test_beats_files_are_read_and_refused(tmp_path: Path) -> None:
         path.write_text(broken)
         with pytest.raises(Exception, match="beat"):
             read_beats(path)
+
+
+def test_onsets_of_a_whole_recording_are_those_that_arrive_one_by_one() -> None:
+    samples = np.concatenate([np.zeros(RATE), TUNE[: 6 * RATE], np.zeros(RATE // 2)])
+    arrived = OnsetDetector(RATE).step(samples)
+    whole = OnsetDetector(RATE).whole(samples)
+    assert len(whole) == len(arrived) > 700
+    for name in ("time", "heard", "strengths", "level"):
+        one_by_one = np.array([getattr(frame, name) for frame in arrived])
+        assert np.allclose(np.array([getattr(frame, name) for frame in whole]), one_by_one, equal_nan=True), name
+    assert OnsetDetector(RATE).whole(samples[:100]) == []
