@@ -266,7 +266,7 @@ class Madmom:
         beats = importlib.import_module("madmom.features.beats")
         signal = importlib.import_module("madmom.audio.signal")
         if self._network is None:
-            self._network = beats.RNNBeatProcessor(online=True, origin="stream")
+            self._network = beats.RNNBeatProcessor(online=True)  # looks back only
         tracker = beats.DBNBeatTrackingProcessor(online=True, fps=100)
         samples = signal.Signal((clip.at(_PEER_RATE).clip(-1, 1) * 32767).astype(np.int16), sample_rate=_PEER_RATE)
         before = time.process_time()

@@ -77,8 +77,9 @@ def write_card_for_programs(facts: Facts, path: Path) -> None:
 
 
 def _recordings(facts: Facts) -> list[Mapping[str, Any]]:
-    """Return what the trainer wrote about the recordings it used, empty when there were none."""
-    return [each for document in facts.training for each in document.get("recordings", ())]
+    """Return what the trainer wrote about the recordings it used, each once; empty when there were none."""
+    used = {each["path"]: each for document in facts.training for each in document.get("recordings", ())}
+    return list(used.values())
 
 
 def _head(facts: Facts) -> str:
@@ -159,7 +160,7 @@ _SOURCES = (
 
 def _material(facts: Facts) -> str:
     if _recordings(facts):
-        what, others = "The excerpts of the first part were", "The recordings of the second part are described below;"
+        what, others = "The excerpts of the first part were", "The recordings of later parts are described below;"
     else:
         what, others = "Everything was", "No recording of music was trained on, and"
     return f"""## Training material
@@ -175,31 +176,53 @@ Licences are those that the corpora's own pages and the Debian packages' copyrig
 
 # Package, folder its recordings lie in, licence of the music as the package's copyright file states it.
 _MUSIC = (
+    ("a7xpg-data", "games/a7xpg", "BSD-2-Clause"),
     ("abe-data", "games/abe", "GPL-2+"),
+    ("amoebax-data", "games/amoebax", "Free Art License 1.2"),
     ("asc-music", "games/asc", "GPL-2+"),
+    ("btanks-data", "games/btanks", "GPL with an exception for its makers"),
+    ("bumprace-data", "games/bumprace", "CC BY 3.0"),
     ("colobot-common-sounds", "games/colobot", "GPL-3+"),
-    (
-        "drascula-music",
-        "scummvm/drascula",
-        "its own; the game may not be sold by itself",
-    ),
+    ("drascula-music", "scummvm/drascula", "its own; the game may not be sold by itself"),
+    ("enigma-data", "games/enigma", "GPL-2+"),
     ("extremetuxracer-data", "games/etr", "GPL-2+"),
+    ("fillets-ng-data", "games/fillets-ng", "GPL-2+"),
+    ("freecol", "games/freecol", "GPL-2+"),
+    ("freedink-data", "games/dink", "GPL-3+ or CC BY 3.0 (not stated file by file)"),
     ("frozen-bubble-data", "games/frozen-bubble", "GPL-2"),
+    ("gunroar-data", "games/gunroar", "BSD-2-Clause"),
     ("hedgewars-data", "games/hedgewars", "GPL-2"),
     ("hyperrogue-music", "hyperrogue", "CC BY-SA 3.0"),
     ("lincity-ng-data", "games/lincity-ng", "GPL-2+"),
+    ("lordsawar-data", "games/lordsawar", "GPL-3+"),
     ("marsshooter-data", "games/marsshooter", "CC BY-SA 3.0"),
+    ("megaglest-data", "games/megaglest", "CC BY-SA 3.0"),
+    ("mu-cade-data", "games/mu-cade", "BSD-2-Clause"),
+    ("naev-data", "naev", "GPL-2+, GPL-3, CC BY 3.0 or CC BY-SA 3.0, file by file"),
+    ("noiz2sa-data", "games/noiz2sa", "BSD-2-Clause"),
     ("openclonk-data", "games/openclonk", "CC BY 3.0 or CC0 (not stated file by file)"),
+    ("orbital-eunuchs-sniper-data", "games/orbital_eunuchs_sniper", "zlib"),
+    ("parsec47-data", "games/parsec47", "BSD-2-Clause"),
     ("planetblupi-music-ogg", "planetblupi", "GPL-3+"),
+    ("powermanga-data", "games/powermanga", "GPL-3+"),
     ("pushover-data", "pushover", "GPL-3+"),
     ("redeclipse-data", "games/redeclipse", "CC BY-SA 3.0, one CC0"),
+    ("rrootage-data", "games/rrootage", "BSD-2-Clause"),
+    ("scorched3d-data", "games/scorched3d", "GPL-2+"),
     ("singularity-music", "games/singularity", "CC BY-SA 3.0"),
     ("starfighter-data", "starfighter", "GPL-2+"),
     ("supertux-data", "games/supertux2", "GPL-2+"),
     ("supertuxkart-data", "games/supertuxkart", "CC BY-SA 3.0 and 4.0, some GPL-2+, GPL-3+"),
+    ("titanion-data", "games/titanion", "BSD-2-Clause"),
+    ("torus-trooper-data", "games/torus-trooper", "BSD-2-Clause"),
+    ("tumiki-fighters-data", "games/tumiki-fighters", "BSD-2-Clause"),
+    ("unknown-horizons", "unknown-horizons", "CC BY-SA 3.0"),
     ("warmux-data", "games/warmux", "GPL-2+"),
     ("warzone2100-music", "games/warzone2100", "GPL-2+"),
+    ("wesnoth-1.16-music", "games/wesnoth", "GPL-2+"),
+    ("widelands-data", "games/widelands", "GPL-2+"),
     ("xmoto-data", "games/xmoto", "GPL-2+"),
+    ("zaz-data", "games/zaz", "CC BY-SA 3.0"),
 )
 
 
@@ -213,11 +236,12 @@ def _recorded(recordings: Sequence[Mapping[str, Any]]) -> str:
     held_out = sum(bool(each["held_out"]) for each in recordings)
     return f"""## Recordings
 
-The second part of the training added {len(recordings)} recordings ({hours:.1f} h), {held_out} of them held out for
+Later parts of the training added {len(recordings)} recordings ({hours:.1f} h), {held_out} of them held out for
 validation: freely licensed music of games, three minutes of each at most, dry and in a room. Nobody annotated them.
-Most such music was made at one tempo, so one tempo and phase were fitted to what the network of the first part heard
+Most such music was made at one tempo, so one tempo and phase were fitted to what the network of the part before heard
 in the whole recording. Where most windows of 16 s agreed with that grid, it gave the beats, also in passages that the
-network alone had heard wrongly; other recordings were left out. Downbeats came from a vote of the same kind and were
+network alone had heard wrongly; other recordings were left out, in the last part also those that two networks heard
+differently. Downbeats came from a vote of the same kind and were
 clear in {downbeats}; in the others they count neither for nor against the network. Labels are therefore right as far
 as the tempo is constant; an off-beat or half the tempo taken for the beat throughout would not have been noticed.
 

@@ -2,9 +2,10 @@
 
 WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, course of training), `made.json` (what
 the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). With a folder of
-recordings, it also holds `recorded/` (their bands) and `beats-rendered.pt` and `.json` (before they were trained
-with). Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so
-that no card mixes two models up.
+recordings, it also holds `recorded/` (their bands) and the weights of earlier parts of the training:
+`beats-rendered.pt`, which labels the recordings, and `beats-recorded.pt`, with which they are labelled anew. Excerpts,
+bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so that no card mixes
+two models up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import importlib.util
 import json
 import pickle
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -32,9 +34,9 @@ NAME = "beats"
 _MODULES = {"torch": "torch", "mido": "mido", "fluidsynth": "pyfluidsynth", "onnx": "onnx"}
 _MODULES_OF_BENCH = {"mir_eval": "mir_eval"}
 _PEERS = ("librosa",)
-_RENDERED = "beats-rendered"  # weights of the first stage, where there is a second one
+_RENDERED, _RECORDED = "beats-rendered", "beats-recorded"  # weights of earlier parts, where there are later ones
 # Recordings are few: each counts several times among the rendered excerpts. A lower rate keeps what is known.
-_REPEATS, _SECOND_RATE, _SECOND_SEED = 4, 2.5e-3, 2
+_REPEATS, _LATER_RATE = 4, 2.5e-3
 _VALIDATION_RECORDINGS = 12
 
 
@@ -148,7 +150,7 @@ def _training_of(plan: Plan) -> list[dict[str, Any]]:
         return [_read(path) for path in plan.training]
     if plan.weights is not None:
         return [_read(plan.weights.with_suffix(".json"))]
-    stages = (NAME,) if plan.music is None else (_RENDERED, NAME)
+    stages = (NAME,) if plan.music is None else (_RENDERED, _RECORDED, NAME)
     return [_read(plan.work / f"{stage}.json") for stage in stages]
 
 
@@ -231,31 +233,30 @@ def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
     recipe = Recipe(minutes=minutes, frames=frames, channels=plan.channels or CHANNELS)
     if plan.music is None:
         return train(excerpts, validation, recipe, plan.work / f"{NAME}.pt")
-    first = plan.work / f"{_RENDERED}.pt"
-    network = train(excerpts, validation, recipe, first)
-    recorded = _recorded(plan, plan.music, network, out)
-    second = replace(recipe, minutes=plan.music_minutes, rate=_SECOND_RATE, seed=_SECOND_SEED)
-    print(f"Training with {len(recorded.train)} recordings for {second.minutes:g} min.", file=out, flush=True)
-    weights = plan.work / f"{NAME}.pt"
-    network = train(
-        excerpts + _REPEATS * recorded.train,
-        validation + recorded.held_out[:_VALIDATION_RECORDINGS],
-        second,
-        weights,
-        start=first,
-    )
-    document = weights.with_suffix(".json")
-    _write(document, {**_read(document), "recordings": recorded.about})
-    return network
+    start = plan.work / f"{_RENDERED}.pt"
+    networks = [train(excerpts, validation, recipe, start)]
+    # The labels are made anew once a better network can hear where the first one was wrong.
+    for seed, name in enumerate((_RECORDED, NAME), start=recipe.seed + 1):
+        recorded = _recorded(plan, plan.music, networks, out)
+        later = replace(recipe, minutes=plan.music_minutes / 2, rate=_LATER_RATE, seed=seed)
+        print(f"Training with {len(recorded.train)} recordings for {later.minutes:g} min.", file=out, flush=True)
+        weights = plan.work / f"{name}.pt"
+        material = excerpts + _REPEATS * recorded.train
+        known = validation + recorded.held_out[:_VALIDATION_RECORDINGS]
+        networks.append(train(material, known, later, weights, start=start))
+        document = weights.with_suffix(".json")
+        _write(document, {**_read(document), "recordings": recorded.about})
+        start = weights
+    return networks[-1]
 
 
-def _recorded(plan: Plan, music: Path, network: BeatNetwork, out: TextIO) -> Labelled:
-    """Return the recordings in `music`, labelled with the help of `network`."""
+def _recorded(plan: Plan, music: Path, networks: Sequence[BeatNetwork], out: TextIO) -> Labelled:
+    """Return the recordings in `music`, labelled with the help of `networks`."""
     from dancecoach.training.recorded import find_recordings, label, store_all
 
     recordings = find_recordings(music)
     store_all(recordings, plan.work, out, plan.workers)
-    labelled = label(recordings, plan.work, network, out)
+    labelled = label(recordings, plan.work, networks, out)
     if not labelled.train:
         raise DancecoachError(
             f"No recording in {music} can be trained with.",

@@ -2,7 +2,8 @@
 
 A network trained on rendered music says where beats may be. One constant tempo and phase are fitted to the whole
 recording; where the windows of the recording agree with them, the grid gives exact beats everywhere, also where the
-network alone was wrong. That is what a second training learns from. Recordings whose windows disagree are refused.
+network alone was wrong. That is what a second training learns from. Recordings whose windows disagree are refused,
+and so are those that the networks of successive trainings hear differently.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _FEWEST_WINDOWS = 4
 _AUDIBLE = 0.3  # highest activation a window has at least; quieter ones say nothing
 _AGREEMENT = 0.6  # share of windows whose beat lies on the grid, at least
 _STRENGTH = 0.25  # mean activation on the beat, at least
+_SAME_PERIOD, _SAME_PHASE = 0.004, 0.13  # shares of a period by which grids of two networks may differ
 _OVER_OFFBEAT = 1.3  # how much stronger the beat is than the off-beat, at least
 _METRE = 4
 _DOWN_WINDOW, _DOWN_HOP = 32, 16  # beats
@@ -64,6 +66,7 @@ class Refusal(StrEnum):
     DISAGREEMENT = "no constant tempo"
     WEAK = "weak beats"
     OFF_BEAT = "beat or off-beat"
+    OPINIONS = "heard differently"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,13 @@ class Grid:
         """Return the beats (B,) s within `seconds`."""
         beats = np.arange(self.phase, seconds, self.period)
         return np.asarray(beats[beats > 0])
+
+    def agrees(self, other: Grid, seconds: float) -> bool:
+        """Return whether `other` has the same beats in the middle of `seconds`."""
+        if abs(other.period / self.period - 1) > _SAME_PERIOD:
+            return False
+        cycles = (seconds / 2 - other.phase) / other.period - (seconds / 2 - self.phase) / self.period
+        return abs((cycles + 0.5) % 1 - 0.5) < _SAME_PHASE
 
 
 # ------------------------------------------------------------------------------------------------------ recordings
@@ -285,12 +295,12 @@ class Labelled:
     about: list[dict[str, Any]]
 
 
-def label(recordings: Sequence[Recording], work: Path, network: BeatNetwork, out: TextIO) -> Labelled:
-    """Return the excerpts of those `recordings`, stored in `work`, on which `network` finds a grid."""
+def label(recordings: Sequence[Recording], work: Path, networks: Sequence[BeatNetwork], out: TextIO) -> Labelled:
+    """Return the excerpts of those `recordings`, stored in `work`, on which all `networks` find the same grid."""
     labelled, refused = Labelled([], [], []), Counter[str]()
     for recording in recordings:
         views = stored_views(recording, work)
-        made = Refusal.SHORT if views is None else make_excerpt(recording.name, views, network)
+        made = Refusal.SHORT if views is None else make_excerpt(recording.name, views, networks)
         if isinstance(made, Refusal):
             refused[made] += 1
             continue
@@ -309,16 +319,24 @@ def label(recordings: Sequence[Recording], work: Path, network: BeatNetwork, out
     return labelled
 
 
-def make_excerpt(name: str, views: NDArray[np.float16], network: BeatNetwork) -> Excerpt | Refusal:
-    """Return the excerpt of a recording, labelled by what `network` says of the first of its `views` (V, T, 88)."""
+def make_excerpt(name: str, views: NDArray[np.float16], networks: Sequence[BeatNetwork]) -> Excerpt | Refusal:
+    """Return the excerpt of a recording, labelled by what the last of `networks` says of its first view.
+
+    `views` (V, T, 88); the other networks must agree on the beats.
+    """
     from dancecoach.training.train_beats import activations
 
-    said = activations(network, views[0].astype(np.float32))
-    grid = fit_grid(said)
-    if isinstance(grid, Refusal):
-        return grid
-    frames = len(said)
-    beats = grid.beats((frames - 1 - DELAY) / FRAMES_PER_SECOND)
+    frames = views.shape[1]
+    grids = []
+    for network in networks:
+        said = activations(network, views[0].astype(np.float32))
+        grid = fit_grid(said)
+        if isinstance(grid, Refusal):
+            return grid
+        grids.append(grid)
+    if not all(grids[-1].agrees(grid, frames / FRAMES_PER_SECOND) for grid in grids):
+        return Refusal.OPINIONS
+    beats = grids[-1].beats((frames - 1 - DELAY) / FRAMES_PER_SECOND)
     music = np.pad(said[DELAY:, MUSIC] > 0.5, (0, DELAY), mode="edge")
     if music.mean() > _ALL_MUSIC:
         music = np.ones(frames, dtype=bool)

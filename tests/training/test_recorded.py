@@ -137,7 +137,7 @@ def test_recordings_are_found_stored_and_read_again(
     assert len(list((work / recorded.FOLDER).iterdir())) == 2
 
     said_of = io.StringIO()
-    labelled = label(found, work, BeatNetwork(True, 8), said_of)
+    labelled = label(found, work, [BeatNetwork(True, 8)], said_of)
     assert not labelled.about
     assert "0 of 2 (too short: 2)" in said_of.getvalue()
 
@@ -146,7 +146,7 @@ def test_an_excerpt_has_the_beats_of_the_grid(monkeypatch: pytest.MonkeyPatch) -
     beats, activations = steady()
     monkeypatch.setattr(train_beats, "activations", lambda network, bands: activations)
     views = np.zeros((2, FRAMES, 88), np.float16)
-    excerpt = make_excerpt("name", views, BeatNetwork(True, 8))
+    excerpt = make_excerpt("name", views, [BeatNetwork(True, 8)])
     assert not isinstance(excerpt, Refusal)
     assert np.abs(excerpt.beats[: len(beats)] - beats).max() < 0.02
     assert excerpt.music.all()
@@ -158,6 +158,18 @@ def test_an_excerpt_has_the_beats_of_the_grid(monkeypatch: pytest.MonkeyPatch) -
     batches = train_beats.Batches([excerpt, other], train_beats.Recipe(frames=1000))
     features, wanted, tempo = next(iter(batches))
     assert features.shape[:2] == wanted.shape[:2] == tempo.shape == (2, 500)
+
+
+def test_recordings_that_two_networks_hear_differently_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, on = steady(120.0)
+    period = round(50 * 60 / 120)
+    heard = {8: on, 9: np.roll(on, period // 2, axis=0), 10: np.roll(on, 2, axis=0)}
+    monkeypatch.setattr(train_beats, "activations", lambda network, bands: heard[network.heads.weight.shape[1]])
+    views = np.zeros((2, FRAMES, 88), np.float16)
+    first, shifted, nearly = (BeatNetwork(True, channels) for channels in (8, 9, 10))
+    assert make_excerpt("name", views, [first, shifted]) is Refusal.OPINIONS
+    assert isinstance(make_excerpt("name", views, [shifted, shifted]), Excerpt)
+    assert isinstance(make_excerpt("name", views, [first, nearly]), Excerpt)
 
 
 def test_the_split_hangs_on_the_name_alone() -> None:
@@ -188,13 +200,21 @@ def test_the_second_stage_starts_from_the_first_and_adds_recordings(
     monkeypatch.setattr(train_beats, "train", train)
     monkeypatch.setattr(make_beats, "_excerpts", lambda plan, split: [made] * 3)
     monkeypatch.setattr(recorded, "find_recordings", lambda folder: [])
-    monkeypatch.setattr(recorded, "label", lambda *_: Labelled([made], [made] * 20, about))
+    asked: list[int] = []
+
+    def label(recordings: object, work: object, networks: list[BeatNetwork], out: object) -> Labelled:
+        asked.append(len(networks))
+        return Labelled([made], [made] * 20, about)
+
+    monkeypatch.setattr(recorded, "label", label)
     plan = Plan(tmp_path, tmp_path, minutes=5, music=tmp_path, music_minutes=2)
     make_beats._check(plan)
     make_beats._train(plan, [made] * 2, io.StringIO())
-    assert calls == [(3, 2, 3, None), (7, 14, 2, tmp_path / "beats-rendered.pt")]
+    first, second = tmp_path / "beats-rendered.pt", tmp_path / "beats-recorded.pt"
+    assert calls == [(3, 2, 3, None), (7, 14, 1, first), (7, 14, 1, second)]
+    assert asked == [1, 2]
     documents = make_beats._training_of(plan)
-    assert [each.get("recordings") for each in documents] == [None, about]
+    assert [each.get("recordings") for each in documents] == [None, about, about]
     facts = Facts(tmp_path, "", "", documents, {}, {}, [], None, tmp_path)
     assert "| xmoto-data | 1 | GPL-2+ |" in card._recorded(card._recordings(facts))
 
