@@ -162,8 +162,7 @@ def test_an_excerpt_has_the_beats_of_the_grid(monkeypatch: pytest.MonkeyPatch) -
 
 def test_recordings_that_two_networks_hear_differently_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _, on = steady(120.0)
-    period = round(50 * 60 / 120)
-    heard = {8: on, 9: np.roll(on, period // 2, axis=0), 10: np.roll(on, 2, axis=0)}
+    heard = {8: on, 9: np.roll(on, 8, axis=0), 10: np.roll(on, 2, axis=0)}
     monkeypatch.setattr(train_beats, "activations", lambda network, bands: heard[network.heads.weight.shape[1]])
     views = np.zeros((2, FRAMES, 88), np.float16)
     first, shifted, nearly = (BeatNetwork(True, channels) for channels in (8, 9, 10))
