@@ -4,8 +4,8 @@ WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, c
 the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). With a folder of
 recordings, it also holds `recorded/` (their bands) and the weights of earlier parts of the training:
 `beats-rendered.pt`, which labels the recordings, and `beats-recorded.pt`, by which they are labelled anew.
-Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so that no card mixes
-two models up.
+Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so that no
+card mixes two models up.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def test_an_excerpt_has_the_beats_of_the_grid(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_recordings_that_two_networks_hear_differently_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, on = steady(120.0)
+    _, on = steady()
     heard = {8: on, 9: np.roll(on, 8, axis=0), 10: np.roll(on, 2, axis=0)}
     monkeypatch.setattr(train_beats, "activations", lambda network, bands: heard[network.heads.weight.shape[1]])
     views = np.zeros((2, FRAMES, 88), np.float16)
