@@ -16,7 +16,7 @@ from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnaly
 from dancecoach.types import Floats
 
 SILENCE = 1e-4  # root mean square, full scale 1 (−80 dB); above it the network tells music from noise
-_HALVES = 0.0149  # s before a frame's own time from which on onsets belong to it
+HALVES = 0.0149  # s before a frame's own time from which on onsets belong to it
 _EAGER_TIME = 2.0  # s
 _PAUSE = 0.7  # s of silence that is a break
 _MUSIC_MEMORY = 0.6  # s
@@ -58,10 +58,10 @@ class NeuralFollower:
 
     def _halves(self, time: float) -> list[Floats]:
         """Return the onset strengths of the two half frames that end at `time` s."""
-        while self._onsets and self._onsets[0].time < time - _HALVES:
+        while self._onsets and self._onsets[0].time < time - HALVES:
             self._onsets.popleft()
         # They are always here by now: an activation comes later than the onsets it is about.
-        return [onset.strengths for onset in self._onsets if onset.time < time - _HALVES + 1.0 / FRAMES_PER_SECOND]
+        return [onset.strengths for onset in self._onsets if onset.time < time - HALVES + 1.0 / FRAMES_PER_SECOND]
 
     def pull(self, interval: float, to_next: float | None) -> None:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dancecoach.perception.neural_following import HALVES
+from dancecoach.perception.onsets import OnsetDetector
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
 from dancecoach.training.compose import Corpus, compose
 from dancecoach.training.pieces import Piece, Split
@@ -36,7 +38,8 @@ class Excerpt:
     """One excerpt.
 
     `views` (V, T, 88) bands of the same music, dry then in a room; `beats` (B,) s; `bars` (B,) beat in the bar;
-    `music` (T,) whether there is music; `style` and `source` as in `Piece`.
+    `music` (T,) whether there is music; `style` and `source` as in `Piece`; `onsets` (V, 2 T, 3) onset strengths of
+    each half frame, as in `OnsetFrame`, None where nothing was kept that only the filter hears.
     """
 
     views: NDArray[np.float16]
@@ -46,6 +49,7 @@ class Excerpt:
     music: NDArray[np.bool_]
     style: str
     source: str
+    onsets: NDArray[np.float16] | None = None
 
 
 class Maker:
@@ -59,11 +63,12 @@ class Maker:
     def make(self, number: int) -> Excerpt:
         """Return excerpt `number` of the split, always the same one."""
         rng = np.random.default_rng((_SEEDS[self.split], number))
+        held_out = self.split != "train"
         if rng.random() < _WITHOUT_MUSIC:
-            return _without_music(rng)
+            return _without_music(rng, held_out)
         piece, sound = self.sound(rng)
-        room = in_a_room(sound, SAMPLE_RATE, rng)
-        bands = [_bands(view) for view in (sound, room)]
+        sounds = (sound, in_a_room(sound, SAMPLE_RATE, rng))
+        bands = [_bands(view) for view in sounds]
         return Excerpt(
             np.stack(bands),
             piece.beat_times,
@@ -72,6 +77,7 @@ class Maker:
             _music_heard(piece, bands[0].shape[0]),
             piece.style,
             piece.source,
+            np.stack([onsets_of(view, SAMPLE_RATE, len(bands[0])) for view in sounds]) if held_out else None,
         )
 
     def sound(self, rng: np.random.Generator, sample_rate: int = SAMPLE_RATE) -> tuple[Piece, Array]:
@@ -86,6 +92,20 @@ def _bands(sound: Array) -> NDArray[np.float16]:
     frames = round(SECONDS * FRAMES_PER_SECOND)
     bands = BandAnalysis(SAMPLE_RATE).whole(np.pad(sound, (0, SAMPLE_RATE // 10)))
     return bands[:frames].astype(np.float16)
+
+
+def onsets_of(sound: Array, sample_rate: int, frames: int) -> NDArray[np.float16]:
+    """Return the onset strengths (2 `frames`, 3) of each half frame of `sound` (N,), NaN where there are none."""
+    found = OnsetDetector(sample_rate).whole(sound.astype(np.float64))
+    out = np.full((2 * frames, 3), np.nan, dtype=np.float16)
+    times = np.array([onset.time for onset in found])
+    begin = np.searchsorted(times, np.arange(frames) / FRAMES_PER_SECOND - HALVES)
+    for half in range(2):
+        index = begin + half
+        inside = index < len(found)
+        strengths = np.array([found[each].strengths for each in index[inside]]).reshape(-1, 3)
+        out[half::2][inside] = strengths
+    return out
 
 
 def _music_heard(piece: Piece, frames: int) -> NDArray[np.bool_]:
@@ -106,7 +126,7 @@ def _music_heard(piece: Piece, frames: int) -> NDArray[np.bool_]:
     return np.asarray(heard)
 
 
-def _without_music(rng: np.random.Generator) -> Excerpt:
+def _without_music(rng: np.random.Generator, held_out: bool) -> Excerpt:
     kind = str(rng.choice(["speech", "noise", "crowd", "speech over noise"]))
     if kind == "noise":
         sound = noise(rng, SECONDS, SAMPLE_RATE)
@@ -117,9 +137,11 @@ def _without_music(rng: np.random.Generator) -> Excerpt:
     if kind == "speech over noise":
         sound = sound + noise(rng, SECONDS, SAMPLE_RATE) * np.float32(10 ** rng.uniform(-1.5, 0.0))
     sound = np.asarray(sound * np.float32(10 ** rng.uniform(-2.0, 0.0)), dtype=np.float32)
-    bands = np.stack([_bands(sound), _bands(in_a_room(sound, SAMPLE_RATE, rng))])
-    empty = np.empty(0)
-    return Excerpt(bands, empty, empty, 4, np.zeros(bands.shape[1], dtype=bool), kind, kind)
+    sounds = (sound, in_a_room(sound, SAMPLE_RATE, rng))
+    bands = np.stack([_bands(view) for view in sounds])
+    frames = bands.shape[1]
+    onsets = np.stack([onsets_of(view, SAMPLE_RATE, frames) for view in sounds]) if held_out else None
+    return Excerpt(bands, np.empty(0), np.empty(0), 4, np.zeros(frames, dtype=bool), kind, kind, onsets)
 
 
 def write_shard(maker: Maker, folder: Path, shard: int) -> None:
@@ -134,6 +156,8 @@ def write_shard(maker: Maker, folder: Path, shard: int) -> None:
         content[f"{index}.beats"] = excerpt.beats
         content[f"{index}.bars"] = excerpt.bars
         content[f"{index}.music"] = excerpt.music
+        if excerpt.onsets is not None:
+            content[f"{index}.onsets"] = excerpt.onsets
         content[f"{index}.about"] = np.array([excerpt.style, excerpt.source, str(excerpt.beats_per_bar)])
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -157,6 +181,7 @@ def read_shards(folder: Path, split: Split, limit: int | None = None) -> Iterato
                         file[f"{index}.music"],
                         style,
                         source,
+                        file.get(f"{index}.onsets"),
                     )
         except (OSError, KeyError, ValueError, zipfile.BadZipFile):
             continue

@@ -30,21 +30,23 @@ _RIDGE = 1e-2
 
 
 def announced_with_evidence(
-    model: BeatModel, bands: NDArray[np.float32], level: Floats | None = None
+    model: BeatModel, bands: NDArray[np.float32], onsets: NDArray[np.float16] | None = None
 ) -> tuple[Floats, NDArray[np.float64]]:
     """Return the beats (B,) s announced for a recording's `bands` (T, 88), and the evidence (B, 6) when each was.
 
-    `level` (T,) root mean square; by default estimated from the bands.
+    `onsets` (2 T, 3) as in `Excerpt`.
     """
-    if level is None:
-        level = np.sqrt(np.mean(np.exp(2.0 * bands[:, :SHORT_BANDS].astype(np.float64)), axis=1))
+    level = np.sqrt(np.mean(np.exp(2.0 * bands[:, :SHORT_BANDS].astype(np.float64)), axis=1))
+    if onsets is not None:
+        onsets = np.pad(onsets.astype(np.float64), ((2 * model.delay, 0), (0, 0)), constant_values=np.nan)
     decoder = Decoder(model.tempi, model.delay, observations=model.observations)
     tracker = StreamingBeatTracker.of_instants(decoder)
     times, evidence = [], []
     for number, row in enumerate(model.whole(normalise(bands))):
         time = number / FRAMES_PER_SECOND
         heard = Activation(float(row[0]), float(row[1]), float(row[2]), row[3:])
-        beat = tracker.take(decoder.step(heard, time, time + SHORT_WINDOW / 2, float(level[number])))
+        halves = () if onsets is None else tuple(onsets[2 * number : 2 * number + 2])
+        beat = tracker.take(decoder.step(heard, time, time + SHORT_WINDOW / 2, float(level[number]), halves))
         if beat is not None:
             times.append(beat.time)
             evidence.append(decoder.evidence())
@@ -79,8 +81,9 @@ def calibrate(path: Path, excerpts: list[Excerpt]) -> None:
     evidence: list[NDArray[np.float64]] = []
     right: list[NDArray[np.bool_]] = []
     for excerpt in excerpts:
-        for view in excerpt.views:
-            times, said = announced_with_evidence(model, view.astype(np.float32))
+        for number, view in enumerate(excerpt.views):
+            onsets = None if excerpt.onsets is None else excerpt.onsets[number]
+            times, said = announced_with_evidence(model, view.astype(np.float32), onsets)
             # Beats after the last true one may be right; nobody knows.
             judged = times <= (excerpt.beats[-1] if len(excerpt.beats) else np.inf)
             evidence.append(said[judged])
@@ -124,7 +127,8 @@ def observe(model_delay: int, said: Iterable[tuple[NDArray[np.float32], Excerpt]
         share = np.clip(rows[:, 1] / activation, 1e-3, 1 - 1e-3)
         nearest = index + (2 * position > interval)
         on = (np.minimum(position, interval - position) <= 1) & (activation > _CLEAR)
-        _count(bar, share[on], np.where(excerpt.bars[nearest[on]] == 1, 0, 1))
+        if not np.isnan(excerpt.bars).any():
+            _count(bar, share[on], np.where(excerpt.bars[nearest[on]] == 1, 0, 1))
     beat /= beat.sum(axis=0)
     bar /= bar.sum(axis=0)
     # Only ratios between places matter; the mean place is the zero.

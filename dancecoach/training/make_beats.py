@@ -178,8 +178,9 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
     validation = _excerpts(plan, "validation")
     network = _train(plan, validation, out) if plan.weights is None else _load(plan.weights)
     export(network, model)
-    print("The confidence is fitted on the validation excerpts.", file=out, flush=True)
-    calibrate(model, validation)
+    known = validation + _held_out_recordings(plan, network, out)
+    print(f"The confidence is fitted on {len(known)} held-out excerpts.", file=out, flush=True)
+    calibrate(model, known)
     test = _excerpts(plan, "test")
     made = {
         "model": digest(model),
@@ -248,6 +249,17 @@ def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
         _write(document, {**_read(document), "recordings": recorded.about})
         start = weights
     return networks[-1]
+
+
+def _held_out_recordings(plan: Plan, network: BeatNetwork, out: TextIO) -> list[Excerpt]:
+    """Return the recordings that were kept from training, labelled by `network`."""
+    from dancecoach.training.recorded import find_recordings, label, store_all
+
+    if plan.music is None:
+        return []
+    recordings = [each for each in find_recordings(plan.music) if each.held_out]
+    store_all(recordings, plan.work, out, plan.workers)
+    return label(recordings, plan.work, [network], out).held_out
 
 
 def _recorded(plan: Plan, music: Path, networks: Sequence[BeatNetwork], out: TextIO) -> Labelled:

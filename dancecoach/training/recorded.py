@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,7 +25,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
-from dancecoach.training.beat_data import Excerpt
+from dancecoach.training.beat_data import Excerpt, onsets_of
 from dancecoach.training.beat_network import BEAT, DELAY, DOWNBEAT, FASTEST, MUSIC, SLOWEST, TEMPI, BeatNetwork
 from dancecoach.training.render_beats import _work_off
 from dancecoach.training.rooms import in_a_room
@@ -147,11 +147,14 @@ def store(recording: Recording, work: Path) -> None:
         return
     rng = np.random.default_rng(zlib.crc32(recording.name.encode()))
     analysis = BandAnalysis(rate)
-    views = np.stack([analysis.whole(view) for view in (sound, in_a_room(sound, rate, rng))])
+    sounds = (sound, in_a_room(sound, rate, rng))
+    stored = {"views": np.stack([analysis.whole(view) for view in sounds]).astype(np.float16)}
+    if recording.held_out:
+        stored["onsets"] = np.stack([onsets_of(view, rate, stored["views"].shape[1]) for view in sounds])
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("wb") as opened:
-        np.savez(opened, views=views.astype(np.float16))
+        np.savez(opened, **stored)
     temporary.replace(path)
 
 
@@ -161,11 +164,11 @@ def store_all(recordings: Sequence[Recording], work: Path, out: TextIO, workers:
     _work_off(store, tasks, "recordings", out, workers)
 
 
-def stored_views(recording: Recording, work: Path) -> NDArray[np.float16] | None:
-    """Return the views (2, T, 88) that `store` left in `work`, None where there are none."""
+def stored_views(recording: Recording, work: Path, what: str = "views") -> NDArray[np.float16] | None:
+    """Return the views (2, T, 88), or onsets (2, 2 T, 3), that `store` left in `work`, None where there are none."""
     try:
         with np.load(_stored(recording, work), allow_pickle=False) as file:
-            return np.asarray(file["views"], dtype=np.float16)
+            return np.asarray(file[what], dtype=np.float16)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
 
@@ -304,7 +307,10 @@ def label(recordings: Sequence[Recording], work: Path, networks: Sequence[BeatNe
         if isinstance(made, Refusal):
             refused[made] += 1
             continue
-        (labelled.held_out if recording.held_out else labelled.train).append(made)
+        if recording.held_out:
+            labelled.held_out.append(replace(made, onsets=stored_views(recording, work, "onsets")))
+        else:
+            labelled.train.append(made)
         labelled.about.append(
             {
                 "path": recording.source,
