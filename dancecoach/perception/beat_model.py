@@ -18,6 +18,7 @@ from dancecoach.types import Floats
 log = logging.getLogger(__name__)
 
 _TEMPO_FLOOR = 0.02  # relative likelihood of a tempo the network rules out
+_TEMPO_REACH = 2.0  # classes on either side of an interval's own that speak for it as well
 _TEMPO_TIME = 0.5  # s of music in which the tempo is heard once
 
 MODELS = Path(__file__).resolve().parent.parent.parent / "models"
@@ -151,16 +152,15 @@ class TempoEvidence:
 
     def __init__(self, tempi: Floats, intervals: Floats) -> None:
         place = np.log(60.0 / intervals / tempi[0]) / np.log(tempi[-1] / tempi[0]) * (len(tempi) - 1)
-        place = np.clip(place, 0, len(tempi) - 1)
-        self._low = np.minimum(place.astype(np.intp), len(tempi) - 2)
-        self._share = (place - self._low).astype(np.float32)
-        self._classes = len(tempi)
+        # Only how fast is asked here, not how fast exactly: that is for the beats themselves to say.
+        away = np.abs(np.arange(len(tempi))[:, None] - np.clip(place, 0, len(tempi) - 1))
+        near = np.clip(_TEMPO_REACH + 1.0 - away, 0.0, 1.0)  # (classes, intervals)
+        self._near = (near * (len(tempi) / near.sum(axis=0))).astype(np.float32)
 
     def likelihood(self, tempo: Array, power: float = 1.0) -> Array:
         """Return how likely (..., I) each interval is against a flat guess, by `tempo` (..., 64), to the `power`.
 
         Frames repeat each other: one counts for its share of `_TEMPO_TIME`.
         """
-        low, high = tempo[..., self._low], tempo[..., self._low + 1]
-        likelihood = (low + self._share * (high - low)) * self._classes + _TEMPO_FLOOR
+        likelihood = tempo @ self._near + _TEMPO_FLOOR
         return np.asarray(likelihood ** np.float32(power / (_TEMPO_TIME * FRAMES_PER_SECOND)), dtype=np.float32)

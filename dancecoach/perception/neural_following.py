@@ -21,6 +21,10 @@ _EAGER_TIME = 2.0  # s
 _PAUSE = 0.7  # s of silence that is a break
 _MUSIC_MEMORY = 0.6  # s
 ESTIMATE_EVERY = 2  # frames
+_ON_BEAT = 0.06  # s around the followed beat in which an activation belongs to it
+_SURPRISE_MEMORY, _SURPRISE_SLOPE = 1.0, 3.0  # s; how fast surprise grows with the share of activations elsewhere
+_NEXT_TO_NOTHING = 0.02  # mean activation of frames in which no beat is heard
+_AFRESH = 200.0  # how many times as likely a new song is when all is surprise
 _COMPARED = 0.8  # s over which another reading is compared with the one that is followed
 _BETTER = 1.1  # how many times as probable it must be
 _SAME = 0.08  # s within which two beats are the same
@@ -117,6 +121,7 @@ class Decoder:
         self._since = 0.0  # s since the last beat
         self._beats = 0
         self._agreement, self._steadiness, self._sureness = 0.0, 0.0, 0.0
+        self._on = self._elsewhere = 0.0  # running means of activations on the followed beat and elsewhere
         self._track = None
         self._for_track, self._for_other = 0.0, 0.0  # running means of their probabilities
 
@@ -132,10 +137,12 @@ class Decoder:
         tempo = None
         if weight > 0.0 and self.filter.settings.tempo_weight > 0.0:
             tempo = self._tempo.likelihood(heard.tempo, weight * self.filter.settings.tempo_weight)
-        # The first seconds are all there is to go by; later ones mostly repeat what was heard before.
-        eager = 1.0 + self.filter.settings.eagerness * float(np.exp(-self._heard / _EAGER_TIME))
+        # The first seconds are all there is to go by; later ones mostly repeat what was heard before, until the music
+        # changes.
+        surprise = self._surprise(heard.beat)
+        eager = 1.0 + self.filter.settings.eagerness * max(float(np.exp(-self._heard / _EAGER_TIME)), surprise)
         self._heard += weight / FRAMES_PER_SECOND
-        self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
+        self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets, 1.0 + _AFRESH * surprise)
         self._frames += 1
         self._recent = np.append(self._recent[1:], heard.beat)
         if self._frames % self._every:
@@ -147,6 +154,18 @@ class Decoder:
             score = float(self._weights @ self.evidence())
             confidence = 1.0 / (1.0 + float(np.exp(-np.clip(score, -30.0, 30.0))))
         return Instant(time - self._delay, until, level, self._music, estimate, confidence)
+
+    def _surprise(self, beat: float) -> float:
+        """Return 0…1, how far beats are heard elsewhere than on the beat that is followed: perhaps a new song."""
+        if self._track is None:
+            return 0.0
+        interval, to_next = self._track
+        on = min(to_next, interval - to_next) <= _ON_BEAT
+        share = 1.0 / (_SURPRISE_MEMORY * FRAMES_PER_SECOND)
+        self._on += share * (beat * on - self._on)
+        self._elsewhere += share * (beat * (not on) - self._elsewhere)
+        surplus = (self._elsewhere - self._on) / max(self._on + self._elsewhere, _NEXT_TO_NOTHING)
+        return float(np.clip(_SURPRISE_SLOPE * surplus, 0.0, 1.0))
 
     def _tracked(self, passed: float) -> Estimate:
         """Return the estimate of the beat that is followed, `passed` s after the last one.
