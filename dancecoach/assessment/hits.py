@@ -39,13 +39,15 @@ _MIN_SEPARATION = 0.14  # s; half beats at 200 BPM are 0.15 s apart
 _PROMINENCE = 0.25  # of the 90th percentile of speed
 _STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is still, the rest is noise
 _VISIBLE = 0.5
-_HOLD = 0.17  # s below a tenth of the peak, less twice the smoothing, after which a minimum is a hold
+_HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, from which there is a hold
+_WIDEST = 0.06  # s, standard deviation of the Gaussian for the noisiest parts
+_QUIET = 0.1  # of the speed of the movements; noise above it is smoothed away
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
 _LONGEST_MOVEMENT = 1.5  # s from the fastest moment to either end
 _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
-_SHAPES = np.array([0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
+_SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
@@ -83,11 +85,12 @@ def find_events(track: PoseTrack) -> Mapping[BodyPart, MotionEvents]:
             velocity = velocity * np.array([1.0, 1.0, _DEPTH_MONOCULAR])
         visibility = track.visibility[start:stop].mean(axis=0)
         still = _STILL_MONOCULAR if track.monocular else _STILL
+        # Linear interpolation between poses smooths as well.
+        interval = float(np.median(np.diff(track.times[start:stop])))
+        smoothed = math.hypot(sigma, interval / math.sqrt(6.0))
+        noise = _noise(track, start, stop, smoothed, interval)
         for part in parts:
-            # Linear interpolation between poses smooths as well.
-            interval = float(np.median(np.diff(track.times[start:stop])))
-            smoothed = math.hypot(sigma, interval / math.sqrt(6.0))
-            found[part].append(_part_events(part, times, velocity, visibility, still, smoothed))
+            found[part].append(_part_events(part, times, velocity, noise, visibility, still, smoothed))
     return {part: _join(part, events) for part, events in found.items()}
 
 
@@ -114,8 +117,20 @@ def _resample(track: PoseTrack, start: int, stop: int) -> tuple[Floats, Floats]:
     return times, mixed.reshape(len(times), JOINT_COUNT, 3)
 
 
+def _noise(track: PoseTrack, start: int, stop: int, sigma: float, interval: float) -> Floats:
+    """Return the mean squared speed (22,) m²/s² that white noise of the positions makes.
+
+    The third difference leaves little of a movement and twenty times the variance of the noise.
+    """
+    room = track.joints[start:stop] + track.roots[start:stop, None, :]
+    deviation = np.median(np.abs(np.diff(room, 3, axis=0)), axis=0) / (0.6745 * math.sqrt(20.0))
+    if track.monocular:
+        deviation = deviation * np.array([1.0, 1.0, _DEPTH_MONOCULAR])
+    return np.asarray((deviation**2).sum(axis=-1) * interval / (4 * math.sqrt(math.pi) * sigma**3))
+
+
 def _part_events(
-    part: BodyPart, times: Floats, velocity: Floats, visibility: Floats, still: float, sigma: float
+    part: BodyPart, times: Floats, velocity: Floats, noise: Floats, visibility: Floats, still: float, sigma: float
 ) -> MotionEvents:
     joints = np.array(PART_JOINTS[part])
     seen = visibility[joints] >= _VISIBLE
@@ -131,7 +146,17 @@ def _part_events(
         moving = moving - velocity[:, [anchor]]
     weights = _WEIGHTS[joints] / _WEIGHTS[joints].sum()
     energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
-    hits, peaks = _extrema(times, energy, still, sigma)
+    white = float((noise[joints] + (0.0 if anchor is None else noise[anchor])) @ weights)
+    floor = max(white, float(np.percentile(energy, 5)))
+    loud = max(float(np.percentile(energy, 90)) - floor, 1e-9)
+    wanted = min(sigma * (floor / (_QUIET**2 * loud)) ** (1 / 3), _WIDEST)
+    if wanted > sigma:
+        more = math.sqrt(wanted**2 - sigma**2)
+        moving = gaussian_filter1d(moving, more * RATE, axis=0, truncate=3.5)
+        energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
+        floor = max(white * (sigma / wanted) ** 3, float(np.percentile(energy, 5)))
+        sigma = wanted
+    hits, peaks = _extrema(times, energy, floor, still, sigma)
     reason = None if len(hits) else f"{_SPOKEN[part]} still"
     return MotionEvents(part, hits, peaks, span, reason)
 
@@ -148,7 +173,7 @@ def _anchor(part: BodyPart) -> int | None:
     return JOINT_INDEX["pelvis"] if part in ("left_leg", "right_leg") else None
 
 
-def _extrema(times: Floats, energy: Floats, still: float, sigma: float) -> tuple[Floats, Floats]:
+def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: float) -> tuple[Floats, Floats]:
     """Return hits (N,) and peaks (M,) in seconds of a speed-squared curve (T,) in m²/s²."""
     speed = np.sqrt(energy)
     strong = float(np.percentile(speed, 90))
@@ -160,15 +185,30 @@ def _extrema(times: Floats, energy: Floats, still: float, sigma: float) -> tuple
     valleys, _ = find_peaks(-speed, prominence=_PROMINENCE * strong, distance=distance)
     if len(peaks) == 0:
         return nothing, nothing
-    shape = _shape(speed, peaks, sigma)
+    ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma)
     hits = []
     for valley in valleys:
-        before = peaks[np.searchsorted(peaks, valley) - 1] if peaks[0] < valley else None
-        if before is None:
+        before = int(np.searchsorted(peaks, valley)) - 1
+        if before < 0:
             continue  # nothing arrived: the track begins here
-        arrival = _hold_arrival(times, speed, int(before), int(valley), sigma, shape)
-        hits.append(_vertex(times, energy, int(valley)) if arrival is None else arrival)
+        vertex, end = _vertex(times, energy, int(valley)), times[0] + ends[before]
+        hits.append(end if end < vertex - _HOLD * sigma else vertex)
     return np.array(hits), np.array([_vertex(times, energy, int(peak)) for peak in peaks])
+
+
+def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
+    """Return when the movement around each of `peaks` (M,) ends, s after the first sample; infinity where unknown."""
+    widths = [_widths(speed, int(peak)) for peak in peaks]
+    found = np.array([each[1] for each in widths if each is not None]) / RATE / sigma
+    if len(found) == 0:
+        return np.full(len(peaks), np.inf)
+    shape = _shape(found)
+    if math.isinf(shape):
+        return np.full(len(peaks), np.inf)
+    return np.array([
+        np.inf if each is None else each[0] / RATE + _half_duration(shape, each[1][1] / RATE / sigma) * sigma
+        for each in widths
+    ])
 
 
 def _vertex(times: Floats, curve: Floats, index: int) -> float:
@@ -181,31 +221,10 @@ def _vertex(times: Floats, curve: Floats, index: int) -> float:
     return float(times[index]) + shift / RATE
 
 
-def _hold_arrival(times: Floats, speed: Floats, peak: int, valley: int, sigma: float, shape: float) -> float | None:
-    """Return when a movement with a hold after it arrived, None when there is no hold.
-
-    The arrival itself is rounded off by smoothing; it lies half the movement's duration after its middle, and the
-    duration follows from the width at a fifth of the height and the shape.
-    """
-    if math.isinf(shape):
-        return None
-    top, low = speed[peak], speed[valley]
-    tenth = low + 0.1 * (top - low)
-    above = np.flatnonzero(speed[valley:] > tenth)
-    stop = valley + int(above[0]) if len(above) else len(speed) - 1
-    start = peak + int(np.flatnonzero(speed[peak : valley + 1] > tenth)[-1])
-    if times[stop] - times[start] < _HOLD - 2 * sigma:
-        return None
-    found = _widths(speed, peak)
-    if found is None:
-        return None
-    middle, widths = found
-    half = _half_duration(shape, widths[1] / RATE / sigma) * sigma
-    return float(np.clip(times[0] + middle / RATE + half, times[start] - _HOLD, times[stop]))
-
-
 def _widths(speed: Floats, peak: int) -> tuple[float, Floats] | None:
     """Return the middle of a movement (samples) and its half widths (2,) at the two levels; None where it is cut."""
+    if speed[peak] <= 0.0:
+        return None
     edges = np.empty((2, 2))
     reach = int(_LONGEST_MOVEMENT * RATE)
     first = max(0, peak - reach)
@@ -221,16 +240,15 @@ def _widths(speed: Floats, peak: int) -> tuple[float, Floats] | None:
     return float(edges.mean()), np.asarray((edges[:, 1] - edges[:, 0]) / 2, dtype=np.float64)
 
 
-def _shape(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> float:
-    """Return the exponent p that fits the movements best, speed being (1 − (t/h)²)^p of its peak.
+def _shape(widths: Floats) -> float:
+    """Return the exponent p that fits the movements' `widths` (M, 2) sigmas best, speed (1 − (t/h)²)^p of its peak.
 
-    1 is a smooth step, 1.3 a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's movements are
-    taken to be of one kind.
+    0 is a constant speed, 1 a smooth step, 1.3 a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's
+    movements are taken to be of one kind.
     """
-    found = [each[1] for each in (_widths(speed, int(peak)) for peak in peaks) if each is not None]
-    if len(found) < 3:
+    if len(widths) < 3:
         return 2.0
-    narrow, wide = np.array(found).T / RATE / sigma
+    narrow, wide = widths.T
     table = _width_table()
     errors = np.array([np.median(narrow - np.interp(wide, rows[:, 1], rows[:, 0])) for rows in table])
     # A higher exponent is narrower at the top for the same foot, so the error grows with it.
@@ -256,7 +274,7 @@ def _width_table() -> Floats:
             if power == _COSINE:
                 movement = np.cos(np.clip(x / half, -1, 1) * (np.pi / 2))
             else:
-                movement = np.maximum(1 - (x / half) ** 2, 0.0) ** power
+                movement = np.where(np.abs(x) <= half, np.maximum(1 - (x / half) ** 2, 0.0) ** power, 0.0)
             speed = gaussian_filter1d(movement, 1 / step)
             falling = slice(len(x) // 2, None)
             scaled = speed[falling] / speed.max()
