@@ -41,13 +41,18 @@ _STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is 
 _VISIBLE = 0.5
 _HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, from which there is a hold
 _WIDEST = 0.06  # s, standard deviation of the Gaussian for the noisiest parts
-_QUIET = 0.1  # of the speed of the movements; noise above it is smoothed away
+_COLOURED = 4.0  # times the power of white noise with the same third difference, that noise has at most
+_QUIET = 0.04  # of the speed of the movements; noise above it is smoothed away
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
-_LONGEST_MOVEMENT = 1.5  # s from the fastest moment to either end
 _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
+_STEEPER = 0.25  # sigmas between the widths less than those of a constant speed
+_USUAL = 1.7  # between half cosine and minimum jerk
+_APART = 2.0  # sigmas between the lower levels of two movements that do not hide each other's shape
+_HIDDEN = 0.5  # sigmas between the widths of the extreme shapes, at which hidden ones tell no more than the usual
+_UNSEEN = (math.nan, math.nan, math.nan)
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
@@ -147,14 +152,16 @@ def _part_events(
     weights = _WEIGHTS[joints] / _WEIGHTS[joints].sum()
     energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
     white = float((noise[joints] + (0.0 if anchor is None else noise[anchor])) @ weights)
-    floor = max(white, float(np.percentile(energy, 5)))
+    floor = float(np.clip(np.percentile(energy, 5), white, _COLOURED * white))
     loud = max(float(np.percentile(energy, 90)) - floor, 1e-9)
-    wanted = min(sigma * (floor / (_QUIET**2 * loud)) ** (1 / 3), _WIDEST)
+    dimensions = 3.0 / float(weights @ weights)
+    wanted = min(sigma * (floor / (dimensions * _QUIET**2 * loud)) ** (1 / 3), _WIDEST)
     if wanted > sigma:
         more = math.sqrt(wanted**2 - sigma**2)
         moving = gaussian_filter1d(moving, more * RATE, axis=0, truncate=3.5)
         energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
-        floor = max(white * (sigma / wanted) ** 3, float(np.percentile(energy, 5)))
+        white *= (sigma / wanted) ** 3
+        floor = float(np.clip(np.percentile(energy, 5), white, _COLOURED * white))
         sigma = wanted
     hits, peaks = _extrema(times, energy, floor, still, sigma)
     reason = None if len(hits) else f"{_SPOKEN[part]} still"
@@ -198,17 +205,22 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
 
 def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
     """Return when the movement around each of `peaks` (M,) ends, s after the first sample; infinity where unknown."""
-    widths = [_widths(speed, int(peak)) for peak in peaks]
-    found = np.array([each[1] for each in widths if each is not None]) / RATE / sigma
-    if len(found) == 0:
-        return np.full(len(peaks), np.inf)
-    shape = _shape(found)
+    bounds = [0, *peaks.tolist(), len(speed)]
+    around = zip(bounds, bounds[1:], bounds[2:], strict=False)
+    middles, narrow, wide = np.array([_widths(speed, *three) for three in around]).T / RATE / sigma
+    seen = np.isfinite(wide)
+    if np.count_nonzero(seen) < 3:
+        shape = _USUAL
+    else:
+        # Next to each other, two movements hide where each of them ends, and so its shape.
+        apart = np.diff(middles) - wide[1:] - wide[:-1] > _APART
+        alone = seen & np.append(True, apart) & np.append(apart, True)
+        few = np.count_nonzero(alone) < 3
+        chosen = seen if few else alone
+        shape = _shape(narrow[chosen], wide[chosen], _HIDDEN if few else 0.0)
     if math.isinf(shape):
         return np.full(len(peaks), np.inf)
-    return np.array([
-        np.inf if each is None else each[0] / RATE + _half_duration(shape, each[1][1] / RATE / sigma) * sigma
-        for each in widths
-    ])
+    return np.asarray(np.where(seen, middles + _half_durations(shape, wide), np.inf) * sigma)
 
 
 def _vertex(times: Floats, curve: Floats, index: int) -> float:
@@ -221,46 +233,48 @@ def _vertex(times: Floats, curve: Floats, index: int) -> float:
     return float(times[index]) + shift / RATE
 
 
-def _widths(speed: Floats, peak: int) -> tuple[float, Floats] | None:
-    """Return the middle of a movement (samples) and its half widths (2,) at the two levels; None where it is cut."""
+def _widths(speed: Floats, before: int, peak: int, after: int) -> tuple[float, float, float]:
+    """Return the middle of a movement and its half widths at the two levels, samples.
+
+    NaN where it runs into the movements with their peaks `before` and `after` it.
+    """
     if speed[peak] <= 0.0:
-        return None
+        return _UNSEEN
     edges = np.empty((2, 2))
-    reach = int(_LONGEST_MOVEMENT * RATE)
-    first = max(0, peak - reach)
     for row, level in enumerate(_LEVELS):
         height = level * speed[peak]
-        before = np.flatnonzero(speed[first:peak] <= height)
-        after = np.flatnonzero(speed[peak : peak + reach] <= height)
-        if len(before) == 0 or len(after) == 0:
-            return None
-        left, right = first + int(before[-1]), peak + int(after[0])
+        rising = np.flatnonzero(speed[before:peak] <= height)
+        falling = np.flatnonzero(speed[peak:after] <= height)
+        if len(rising) == 0 or len(falling) == 0:
+            return _UNSEEN
+        left, right = before + int(rising[-1]), peak + int(falling[0])
         edges[row, 0] = left + (height - speed[left]) / (speed[left + 1] - speed[left])
         edges[row, 1] = right - (height - speed[right]) / (speed[right - 1] - speed[right])
-    return float(edges.mean()), np.asarray((edges[:, 1] - edges[:, 0]) / 2, dtype=np.float64)
+    narrow, wide = (edges[:, 1] - edges[:, 0]) / 2
+    return float(edges[1].mean()), float(narrow), float(wide)
 
 
-def _shape(widths: Floats) -> float:
-    """Return the exponent p that fits the movements' `widths` (M, 2) sigmas best, speed (1 − (t/h)²)^p of its peak.
+def _shape(narrow: Floats, wide: Floats, hidden: float) -> float:
+    """Return the exponent p that fits movements of these half widths (M,) best, speed (1 − (t/h)²)^p of its peak.
 
     0 is a constant speed, 1 a smooth step, 1.3 a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's
-    movements are taken to be of one kind.
+    movements are taken to be of one kind, and of the usual kind the more of it is `hidden` (widths and that: sigmas).
     """
-    if len(widths) < 3:
-        return 2.0
-    narrow, wide = widths.T
     table = _width_table()
     errors = np.array([np.median(narrow - np.interp(wide, rows[:, 1], rows[:, 0])) for rows in table])
     # A higher exponent is narrower at the top for the same foot, so the error grows with it.
-    if errors[-1] < 0:
-        return math.inf  # a bell without an end
-    return float(np.interp(0.0, errors, _SHAPES))
+    if errors[0] > _STEEPER:
+        return math.inf  # turned around at full speed
+    told = float(errors[-1] - errors[0]) ** 2
+    return (told * float(np.interp(0.0, errors, _SHAPES)) + hidden**2 * _USUAL) / (told + hidden**2)
 
 
-def _half_duration(shape: float, wide: float) -> float:
-    """Return half the duration of a movement of this shape and half width at the lower level, all in sigmas."""
-    durations = [float(np.interp(wide, rows[:, 1], _DURATIONS)) for rows in _width_table()]
-    return float(np.interp(shape, _SHAPES, durations))
+def _half_durations(shape: float, wide: Floats) -> Floats:
+    """Return half the durations of movements of this shape and half widths at the lower level, all in sigmas."""
+    row = int(np.clip(np.searchsorted(_SHAPES, shape) - 1, 0, len(_SHAPES) - 2))
+    share = (shape - _SHAPES[row]) / (_SHAPES[row + 1] - _SHAPES[row])
+    first, second = (np.interp(wide, rows[:, 1], _DURATIONS) for rows in _width_table()[row : row + 2])
+    return np.asarray(first * (1 - share) + second * share)
 
 
 @functools.lru_cache(maxsize=1)
