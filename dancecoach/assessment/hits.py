@@ -40,6 +40,7 @@ _PROMINENCE = 0.25  # of the 90th percentile of speed
 _STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is still, the rest is noise
 _VISIBLE = 0.5
 _HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, from which there is a hold
+_HOLDS = 0.4  # sigmas of the same, in the median, from which there are holds after all movements
 _WIDEST = 0.06  # s, standard deviation of the Gaussian for the noisiest parts
 _COLOURED = 4.0  # times the power of white noise with the same third difference, that noise has at most
 _QUIET = 0.04  # of the speed of the movements; noise above it is smoothed away
@@ -193,14 +194,14 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     if len(peaks) == 0:
         return nothing, nothing
     ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma)
-    hits = []
-    for valley in valleys:
-        before = int(np.searchsorted(peaks, valley)) - 1
-        if before < 0:
-            continue  # nothing arrived: the track begins here
-        vertex, end = _vertex(times, energy, int(valley)), times[0] + ends[before]
-        hits.append(end if end < vertex - _HOLD * sigma else vertex)
-    return np.array(hits), np.array([_vertex(times, energy, int(peak)) for peak in peaks])
+    valleys = valleys[valleys > peaks[0]]  # before that nothing arrived: the track begins there
+    vertices = np.array([_vertex(times, energy, int(valley)) for valley in valleys])
+    arrivals = times[0] + ends[np.searchsorted(peaks, valleys) - 1]
+    rests = vertices - arrivals
+    # What all movements of a part agree on is surer than a single one.
+    held = len(rests) > 0 and float(np.median(rests)) > _HOLDS * sigma
+    hits = np.where(rests > (0.0 if held else _HOLD * sigma), arrivals, vertices)
+    return hits, np.array([_vertex(times, energy, int(peak)) for peak in peaks])
 
 
 def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
