@@ -38,12 +38,14 @@ _DEPTH_MONOCULAR = 0.25  # weight of the axis that one camera cannot see well
 _MIN_SEPARATION = 0.14  # s; half beats at 200 BPM are 0.15 s apart
 _PROMINENCE = 0.25  # of the 90th percentile of speed
 _STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is still, the rest is noise
+_SWAY, _CARRIED = 0.03, 0.2  # m, and share of the most active part's, from one hit to the next; less is no dancing
+_CLEAR = 1.6  # times the noise; speeds below it are noise
 _VISIBLE = 0.5
 _HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, from which there is a hold
 _HOLDS = 0.4  # sigmas of the same, in the median, from which there are holds after all movements
-_WIDEST = 0.06  # s, standard deviation of the Gaussian for the noisiest parts
+_WIDEST = 0.07  # s, standard deviation of the Gaussian for the noisiest parts
 _COLOURED = 4.0  # times the power of white noise with the same third difference, that noise has at most
-_QUIET = 0.04  # of the speed of the movements; noise above it is smoothed away
+_QUIET = 0.035  # of the speed of the movements; noise above it is smoothed away
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
@@ -65,7 +67,8 @@ for _name in ("spine1", "spine2", "spine3", "left_collar", "right_collar", "left
 class MotionEvents:
     """What one body part did: `hits` (N,) s, arrivals; `peaks` (M,) s, moments of greatest speed.
 
-    `reason` says why there are none; `spans` (S, 2) s, where the part could be seen.
+    `reason` says why there are none; `spans` (S, 2) s, where the part could be seen; `extent` m, the path of its
+    joints from one hit to the next.
     """
 
     part: BodyPart
@@ -73,6 +76,7 @@ class MotionEvents:
     peaks: Floats
     spans: Floats
     reason: str | None = None
+    extent: float = 0.0
 
 
 def find_events(track: PoseTrack) -> Mapping[BodyPart, MotionEvents]:
@@ -97,7 +101,17 @@ def find_events(track: PoseTrack) -> Mapping[BodyPart, MotionEvents]:
         noise = _noise(track, start, stop, smoothed, interval)
         for part in parts:
             found[part].append(_part_events(part, times, velocity, noise, visibility, still, smoothed))
-    return {part: _join(part, events) for part, events in found.items()}
+    joined = {part: _join(part, events) for part, events in found.items()}
+    most = max(events.extent for events in joined.values())
+    return {part: _without_sway(events, most) for part, events in joined.items()}
+
+
+def _without_sway(events: MotionEvents, most: float) -> MotionEvents:
+    """Return the events of a limb, none where it only sways or is carried along by one that moves `most` m."""
+    if events.part == "body" or len(events.hits) == 0 or events.extent > min(_SWAY, _CARRIED * most):
+        return events
+    nothing = np.empty(0)
+    return MotionEvents(events.part, nothing, nothing, events.spans, f"{_SPOKEN[events.part]} hardly moves")
 
 
 def _runs(times: Floats) -> list[tuple[int, int]]:
@@ -165,8 +179,10 @@ def _part_events(
         floor = float(np.clip(np.percentile(energy, 5), white, _COLOURED * white))
         sigma = wanted
     hits, peaks = _extrema(times, energy, floor, still, sigma)
-    reason = None if len(hits) else f"{_SPOKEN[part]} still"
-    return MotionEvents(part, hits, peaks, span, reason)
+    if len(hits) == 0:
+        return MotionEvents(part, nothing, peaks, span, f"{_SPOKEN[part]} still")
+    path = float(np.sqrt(np.maximum(energy - floor, 0.0)).sum()) / RATE
+    return MotionEvents(part, hits, peaks, span, None, path / len(peaks))
 
 
 _SPOKEN: Mapping[BodyPart, str] = {
@@ -186,7 +202,7 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     speed = np.sqrt(energy)
     strong = float(np.percentile(speed, 90))
     nothing = np.empty(0)
-    if strong < still:
+    if strong < max(still, _CLEAR * math.sqrt(floor)):
         return nothing, nothing
     distance = int(_MIN_SEPARATION * RATE)
     peaks, _ = find_peaks(speed, prominence=_PROMINENCE * strong, distance=distance)
@@ -218,7 +234,7 @@ def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
         alone = seen & np.append(True, apart) & np.append(apart, True)
         few = np.count_nonzero(alone) < 3
         chosen = seen if few else alone
-        shape = _shape(narrow[chosen], wide[chosen], _HIDDEN if few else 0.0)
+        shape = _shape(narrow[chosen], wide[chosen], _HIDDEN if few else 0.1)
     if math.isinf(shape):
         return np.full(len(peaks), np.inf)
     return np.asarray(np.where(seen, middles + _half_durations(shape, wide), np.inf) * sigma)
@@ -309,4 +325,5 @@ def _join(part: BodyPart, events: list[MotionEvents]) -> MotionEvents:
         np.concatenate([each.peaks for each in events]),
         np.concatenate([each.spans for each in events]),
         None if len(hits) else (reasons[0] if reasons else "still"),
+        max(each.extent for each in events),
     )
