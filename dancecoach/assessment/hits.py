@@ -44,7 +44,7 @@ _VISIBLE = 0.5
 _HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, from which there is a hold
 _HOLDS = 0.4  # sigmas of the same, in the median, from which there are holds after all movements
 _WIDEST = 0.07  # s, standard deviation of the Gaussian for the noisiest parts
-_COLOURED = 4.0  # times the power of white noise with the same third difference, that noise has at most
+_COLOURED = 8.0  # times the power of white noise with the same third difference, that noise has at most
 _QUIET = 0.035  # of the speed of the movements; noise above it is smoothed away
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
@@ -56,6 +56,7 @@ _USUAL = 1.7  # between half cosine and minimum jerk
 _APART = 2.0  # sigmas between the lower levels of two movements that do not hide each other's shape
 _HIDDEN = 0.5  # sigmas between the widths of the extreme shapes, at which hidden ones tell no more than the usual
 _UNSEEN = (math.nan, math.nan, math.nan)
+_TRAIL = 0.3
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
@@ -167,7 +168,7 @@ def _part_events(
     weights = _WEIGHTS[joints] / _WEIGHTS[joints].sum()
     energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
     white = float((noise[joints] + (0.0 if anchor is None else noise[anchor])) @ weights)
-    floor = float(np.clip(np.percentile(energy, 5), white, _COLOURED * white))
+    floor = _floor(energy, white)
     loud = max(float(np.percentile(energy, 90)) - floor, 1e-9)
     dimensions = 3.0 / float(weights @ weights)
     wanted = min(sigma * (floor / (dimensions * _QUIET**2 * loud)) ** (1 / 3), _WIDEST)
@@ -176,13 +177,22 @@ def _part_events(
         moving = gaussian_filter1d(moving, more * RATE, axis=0, truncate=3.5)
         energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
         white *= (sigma / wanted) ** 3
-        floor = float(np.clip(np.percentile(energy, 5), white, _COLOURED * white))
+        floor = _floor(energy, white)
         sigma = wanted
     hits, peaks = _extrema(times, energy, floor, still, sigma)
     if len(hits) == 0:
         return MotionEvents(part, nothing, peaks, span, f"{_SPOKEN[part]} still")
     path = float(np.sqrt(np.maximum(energy - floor, 0.0)).sum()) / RATE
     return MotionEvents(part, hits, peaks, span, None, path / len(peaks))
+
+
+def _floor(energy: Floats, white: float) -> float:
+    """Return the part of `energy` (T,) m²/s² that is noise, given that of white noise.
+
+    The least energy, for where the motion is slow for an instant only, energy grows with the square of its rank.
+    """
+    low, higher = np.percentile(energy, (5, 10))
+    return float(np.clip((4 * low - higher) / 3, white, _COLOURED * white))
 
 
 _SPOKEN: Mapping[BodyPart, str] = {
@@ -267,8 +277,10 @@ def _widths(speed: Floats, before: int, peak: int, after: int) -> tuple[float, f
         left, right = before + int(rising[-1]), peak + int(falling[0])
         edges[row, 0] = left + (height - speed[left]) / (speed[left + 1] - speed[left])
         edges[row, 1] = right - (height - speed[right]) / (speed[right - 1] - speed[right])
+    middle = float(edges[1].mean())
     narrow, wide = (edges[:, 1] - edges[:, 0]) / 2
-    return float(edges[1].mean()), float(narrow), float(wide)
+    narrow += _TRAIL * (edges[0].mean() - middle)
+    return middle, float(narrow), float(wide)
 
 
 def _shape(narrow: Floats, wide: Floats, hidden: float) -> float:
