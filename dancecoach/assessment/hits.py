@@ -3,7 +3,7 @@ r"""Kinematic beats: the moments at which movements arrive.
 A *hit* is a local minimum of the weighted joint speed between two movements, the convention of the beat alignment
 score (Li et al., "AI Choreographer", ICCV 2021). Found on speed squared, which is smooth where speed has a kink,
 and interpolated between samples. Where the dancer arrives and holds, the minimum is a plateau without a place of
-its own; the hit is then the moment of arrival, its beginning.
+its own; the hit is then the moment of arrival, its beginning, found from the width and the shape of the movement.
 
 ```
 speed   /\      /\            /\
@@ -13,7 +13,8 @@ speed   /\      /\            /\
             hit
 ```
 
-All filters are symmetric in time, so nothing here delays a hit.
+All filters are symmetric in time, so nothing here delays a hit. What noise adds to the speed is measured and
+subtracted, and parts that are noisy for their speed are smoothed more; the widths take account of the smoothing.
 """
 
 from __future__ import annotations
@@ -39,24 +40,26 @@ _MIN_SEPARATION = 0.14  # s; half beats at 200 BPM are 0.15 s apart
 _PROMINENCE = 0.25  # of the 90th percentile of speed
 _STILL, _STILL_MONOCULAR = 0.02, 0.12  # m/s; a part that never moves faster is still, the rest is noise
 _SWAY, _CARRIED = 0.03, 0.2  # m, and share of the most active part's, from one hit to the next; less is no dancing
-_CLEAR = 1.6  # times the noise; speeds below it are noise
+_CLEAR = 1.6  # times the noise; a part that never moves faster cannot be told from it
 _VISIBLE = 0.5
 _HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, from which there is a hold
 _HOLDS = 0.4  # sigmas of the same, in the median, from which there are holds after all movements
+_QUIET = 0.035  # of the speed of the movements; more noise than that in each dimension is smoothed away
 _WIDEST = 0.07  # s, standard deviation of the Gaussian for the noisiest parts
-_COLOURED = 8.0  # times the power of white noise with the same third difference, that noise has at most
-_QUIET = 0.035  # of the speed of the movements; noise above it is smoothed away
+_COLOURED = 8.0  # times the energy of white noise that noise with the same third difference has at most
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
 _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
-_STEEPER = 0.25  # sigmas between the widths less than those of a constant speed
 _USUAL = 1.7  # between half cosine and minimum jerk
-_APART = 2.0  # sigmas between the lower levels of two movements that do not hide each other's shape
-_HIDDEN = 0.5  # sigmas between the widths of the extreme shapes, at which hidden ones tell no more than the usual
+_STEEPER = 0.25  # sigmas between the widths less than those of a constant speed
+_APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
+_HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
+_TRAIL = (
+    0.3  # of the difference between the middles at the two levels, which a lopsided movement ends sooner or later
+)
 _UNSEEN = (math.nan, math.nan, math.nan)
-_TRAIL = 0.3
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 
 _WEIGHTS = np.ones(JOINT_COUNT)
@@ -166,19 +169,8 @@ def _part_events(
     if anchor is not None:
         moving = moving - velocity[:, [anchor]]
     weights = _WEIGHTS[joints] / _WEIGHTS[joints].sum()
-    energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
     white = float((noise[joints] + (0.0 if anchor is None else noise[anchor])) @ weights)
-    floor = _floor(energy, white)
-    loud = max(float(np.percentile(energy, 90)) - floor, 1e-9)
-    dimensions = 3.0 / float(weights @ weights)
-    wanted = min(sigma * (floor / (dimensions * _QUIET**2 * loud)) ** (1 / 3), _WIDEST)
-    if wanted > sigma:
-        more = math.sqrt(wanted**2 - sigma**2)
-        moving = gaussian_filter1d(moving, more * RATE, axis=0, truncate=3.5)
-        energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
-        white *= (sigma / wanted) ** 3
-        floor = _floor(energy, white)
-        sigma = wanted
+    energy, floor, sigma = _quietened(moving, weights, white, sigma)
     hits, peaks = _extrema(times, energy, floor, still, sigma)
     if len(hits) == 0:
         return MotionEvents(part, nothing, peaks, span, f"{_SPOKEN[part]} still")
@@ -186,10 +178,30 @@ def _part_events(
     return MotionEvents(part, hits, peaks, span, None, path / len(peaks))
 
 
+def _quietened(moving: Floats, weights: Floats, white: float, sigma: float) -> tuple[Floats, float, float]:
+    """Return the speed squared (T,) m²/s², what of it is noise, and the smoothing of it, s.
+
+    Velocities `moving` (T, J, 3) m/s smoothed by `sigma` s, in which white noise is `white` m²/s², are smoothed more
+    until the noise no longer moves the end of a movement.
+    """
+    energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
+    floor = _floor(energy, white)
+    loud = max(float(np.percentile(energy, 90)) - floor, 1e-9)
+    # Along a movement only one of the dimensions of the noise counts; it falls with the third power of sigma.
+    single = floor * float(weights @ weights) / 3.0
+    wanted = min(sigma * (single / (_QUIET**2 * loud)) ** (1 / 3), _WIDEST)
+    if wanted <= sigma:
+        return energy, floor, sigma
+    moving = gaussian_filter1d(moving, math.sqrt(wanted**2 - sigma**2) * RATE, axis=0, truncate=3.5)
+    energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
+    return energy, _floor(energy, white * (sigma / wanted) ** 3), wanted
+
+
 def _floor(energy: Floats, white: float) -> float:
     """Return the part of `energy` (T,) m²/s² that is noise, given that of white noise.
 
-    The least energy, for where the motion is slow for an instant only, energy grows with the square of its rank.
+    It is the least energy: in holds there is nothing else. Where a movement turns around without one, energy grows
+    with the square of its rank, and is extrapolated to the first.
     """
     low, higher = np.percentile(energy, (5, 10))
     return float(np.clip((4 * low - higher) / 3, white, _COLOURED * white))
@@ -220,9 +232,10 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     if len(peaks) == 0:
         return nothing, nothing
     ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma)
-    valleys = valleys[valleys > peaks[0]]  # before that nothing arrived: the track begins there
-    vertices = np.array([_vertex(times, energy, int(valley)) for valley in valleys])
-    arrivals = times[0] + ends[np.searchsorted(peaks, valleys) - 1]
+    before = np.searchsorted(peaks, valleys) - 1  # -1: nothing arrived, the track begins there
+    before, first = np.unique(before[before >= 0], return_index=True)
+    vertices = np.array([_vertex(times, energy, int(valley)) for valley in valleys[valleys > peaks[0]][first]])
+    arrivals = np.maximum(times[0] + ends, times[peaks])[before]
     rests = vertices - arrivals
     # What all movements of a part agree on is surer than a single one.
     held = len(rests) > 0 and float(np.median(rests)) > _HOLDS * sigma
@@ -236,15 +249,13 @@ def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
     around = zip(bounds, bounds[1:], bounds[2:], strict=False)
     middles, narrow, wide = np.array([_widths(speed, *three) for three in around]).T / RATE / sigma
     seen = np.isfinite(wide)
-    if np.count_nonzero(seen) < 3:
-        shape = _USUAL
-    else:
+    shape = _USUAL
+    if np.count_nonzero(seen) >= 3:
         # Next to each other, two movements hide where each of them ends, and so its shape.
         apart = np.diff(middles) - wide[1:] - wide[:-1] > _APART
         alone = seen & np.append(True, apart) & np.append(apart, True)
-        few = np.count_nonzero(alone) < 3
-        chosen = seen if few else alone
-        shape = _shape(narrow[chosen], wide[chosen], _HIDDEN if few else 0.1)
+        chosen, vague = (alone, _OPEN) if np.count_nonzero(alone) >= 3 else (seen, _HIDDEN)
+        shape = _shape(narrow[chosen], wide[chosen], vague)
     if math.isinf(shape):
         return np.full(len(peaks), np.inf)
     return np.asarray(np.where(seen, middles + _half_durations(shape, wide), np.inf) * sigma)
@@ -283,11 +294,12 @@ def _widths(speed: Floats, before: int, peak: int, after: int) -> tuple[float, f
     return middle, float(narrow), float(wide)
 
 
-def _shape(narrow: Floats, wide: Floats, hidden: float) -> float:
+def _shape(narrow: Floats, wide: Floats, vague: float) -> float:
     """Return the exponent p that fits movements of these half widths (M,) best, speed (1 − (t/h)²)^p of its peak.
 
     0 is a constant speed, 1 a smooth step, 1.3 a half cosine, 2 minimum jerk (Flash & Hogan 1985); a dancer's
-    movements are taken to be of one kind, and of the usual kind the more of it is `hidden` (widths and that: sigmas).
+    movements are taken to be of one kind, and the more of the usual kind the less their widths tell, against `vague`.
+    All are in sigmas.
     """
     table = _width_table()
     errors = np.array([np.median(narrow - np.interp(wide, rows[:, 1], rows[:, 0])) for rows in table])
@@ -295,7 +307,7 @@ def _shape(narrow: Floats, wide: Floats, hidden: float) -> float:
     if errors[0] > _STEEPER:
         return math.inf  # turned around at full speed
     told = float(errors[-1] - errors[0]) ** 2
-    return (told * float(np.interp(0.0, errors, _SHAPES)) + hidden**2 * _USUAL) / (told + hidden**2)
+    return (told * float(np.interp(0.0, errors, _SHAPES)) + vague**2 * _USUAL) / (told + vague**2)
 
 
 def _half_durations(shape: float, wide: Floats) -> Floats:
