@@ -56,9 +56,7 @@ _USUAL = 1.7  # between half cosine and minimum jerk
 _STEEPER = 0.25  # sigmas between the widths less than those of a constant speed
 _APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
 _HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
-_TRAIL = (
-    0.3  # of the difference between the middles at the two levels, which a lopsided movement ends sooner or later
-)
+_TRAIL = 0.3  # of the shift between the middles at the two levels, for lopsided movements
 _UNSEEN = (math.nan, math.nan, math.nan)
 _DURATIONS = np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 40, 40)])
 

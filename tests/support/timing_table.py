@@ -78,7 +78,7 @@ def row(kind: str, draws: int) -> str:
             offsets[body].append(np.inf if part.offset_ms is None else abs(part.offset_ms - dancer.offset * 1000))
             rates[body].append(1.0 if part.msr is None else abs(part.msr - best))
     cells = [
-        " ".join(f"{value:{width}}" for value in np.percentile(values[body], (50, 90)))
+        " ".join(f"{value:{width}}" for value in np.percentile(values[body], (50, 90), method="nearest"))
         for body in (True, False)
         for values, width in ((offsets, "6.1f"), (rates, "5.2f"))
     ]
