@@ -54,6 +54,7 @@ _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite give
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _USUAL = 1.7  # between half cosine and minimum jerk
 _STEEPER = 0.25  # sigmas between the widths less than those of a constant speed
+_STEEP, _TURN = 0.5, 0.75  # exponent below which, and sigmas between their feet, movements turn without a hold
 _APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
 _HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
 _TRAIL = 0.3  # of the shift between the middles at the two levels, for lopsided movements
@@ -250,10 +251,14 @@ def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
     shape = _USUAL
     if np.count_nonzero(seen) >= 3:
         # Next to each other, two movements hide where each of them ends, and so its shape.
-        apart = np.diff(middles) - wide[1:] - wide[:-1] > _APART
+        feet = np.diff(middles) - wide[1:] - wide[:-1]
+        apart = feet > _APART
         alone = seen & np.append(True, apart) & np.append(apart, True)
         chosen, vague = (alone, _OPEN) if np.count_nonzero(alone) >= 3 else (seen, _HIDDEN)
         shape = _shape(narrow[chosen], wide[chosen], vague)
+        # Constant speeds smoothed this close together would not leave a minimum so deep: they turn around.
+        if shape < _STEEP and np.median(np.nan_to_num(feet, nan=_APART)) < _TURN:
+            shape = math.inf
     if math.isinf(shape):
         return np.full(len(peaks), np.inf)
     return np.asarray(np.where(seen, middles + _half_durations(shape, wide), np.inf) * sigma)
