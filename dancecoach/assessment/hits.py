@@ -54,8 +54,8 @@ _LEVELS = (0.6, 0.2)
 _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite gives
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _USUAL = 1.7  # between half cosine and minimum jerk
-_STEEPER = 0.25  # sigmas between the widths less than those of a constant speed
-_STEEP, _TURN = 0.5, 0.75  # exponent below which, and sigmas between their feet, movements turn without a hold
+_STEEP = 0.5  # exponent below which a speed is constant
+_TURN = 0.33  # share of the energy's rise within a sigma of its minimum: 0.47 for a turn, less the longer a hold
 _APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
 _HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
 _TRAIL = 0.3  # of the shift between the middles at the two levels, for lopsided movements
@@ -243,10 +243,11 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     valleys, _ = find_peaks(-speed, prominence=_PROMINENCE * strong, distance=distance)
     if len(peaks) == 0:
         return nothing, nothing
-    ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma)
     before = np.searchsorted(peaks, valleys) - 1  # -1: nothing arrived, the track begins there
     before, first = np.unique(before[before >= 0], return_index=True)
     vertices = np.array([_vertex(times, energy, int(valley)) for valley in valleys[valleys > peaks[0]][first]])
+    turning = _turning(times, energy, vertices, sigma)
+    ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma, turning)
     arrivals = np.maximum(times[0] + ends, times[peaks])[before]
     rests = vertices - arrivals
     # What all movements of a part agree on is surer than a single one.
@@ -255,8 +256,28 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     return hits, np.array([_vertex(times, energy, int(peak)) for peak in peaks])
 
 
-def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
-    """Return when the movement around each of `peaks` (M,) ends, s after the first sample; infinity where unknown."""
+def _turning(times: Floats, energy: Floats, vertices: Floats, sigma: float) -> bool:
+    """Return whether constant speeds with the minima of their energy at `vertices` (N,) s turn there without a hold.
+
+    Energy then rises on both sides, in the mean, by the square of an error function, whatever the angle of the turn
+    and whatever the noise adds; after a hold it rises later.
+    """
+    if len(vertices) == 0:
+        return False
+    least, near, far = (
+        (np.interp(vertices - reach * sigma, times, energy) + np.interp(vertices + reach * sigma, times, energy)) / 2
+        for reach in (0.0, 1.0, 3.0)
+    )
+    # In a long hold there is no rise but of the noise.
+    rises = (near - least) / np.maximum(far - least, _PROMINENCE * float(np.percentile(energy, 90)))
+    return float(np.median(rises)) > _TURN
+
+
+def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float, turning: bool) -> Floats:
+    """Return when the movement around each of `peaks` (M,) ends, s after the first sample; infinity where unknown.
+
+    `turning` is whether movements of constant speed have no holds between them.
+    """
     bounds = [0, *peaks.tolist(), len(speed)]
     around = zip(bounds, bounds[1:], bounds[2:], strict=False)
     middles, narrow, wide = np.array([_widths(speed, *three) for three in around]).T / RATE / sigma
@@ -269,9 +290,7 @@ def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float) -> Floats:
         alone = seen & np.append(True, apart) & np.append(apart, True)
         chosen, vague = (alone, _OPEN) if np.count_nonzero(alone) >= 3 else (seen, _HIDDEN)
         shape = _shape(narrow[chosen], wide[chosen], vague)
-        # Constant speeds smoothed this close together would not leave a minimum so deep: they turn around.
-        known = feet[np.isfinite(feet)]
-        if shape < _STEEP and len(known) > 0 and np.median(known) < _TURN:
+        if turning and shape < _STEEP:
             shape = math.inf
     if math.isinf(shape):
         return np.full(len(peaks), np.inf)
@@ -321,8 +340,6 @@ def _shape(narrow: Floats, wide: Floats, vague: float) -> float:
     table = _width_table()
     errors = np.array([np.median(narrow - np.interp(wide, rows[:, 1], rows[:, 0])) for rows in table])
     # A higher exponent is narrower at the top for the same foot, so the error grows with it.
-    if errors[0] > _STEEPER:
-        return math.inf  # turned around at full speed
     told = float(errors[-1] - errors[0]) ** 2
     return (told * float(np.interp(0.0, errors, _SHAPES)) + vague**2 * _USUAL) / (told + vague**2)
 
