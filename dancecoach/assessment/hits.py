@@ -46,8 +46,7 @@ _HOLD = 1.0  # sigmas between the end of a movement and the minimum after it, fr
 _HOLDS = 0.5  # sigmas of the same, in the median, from which there are holds after all movements
 _QUIET = 0.035  # of the speed of the movements; more noise than that in each dimension is smoothed away
 _WIDEST = 0.07  # s, standard deviation of the Gaussian for the noisiest parts
-_COLOURED = 4.0  # times the variance over twice the time, from which it is a movement rather than noise
-_COLOUR = 1.5  # power of the same that the energy of noise with a colour of up to a frame grows with
+_COLOURED = 8.0  # times the energy of white noise that noise with the same third difference has at most
 
 # Movements whose width at two levels of their height is known: exponents, half durations in sigmas.
 _LEVELS = (0.6, 0.2)
@@ -55,7 +54,7 @@ _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite give
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _USUAL = 1.7  # between half cosine and minimum jerk
 _STEEP = 0.5  # exponent below which a speed is constant
-_TURN = 0.33  # share of the energy's rise within a sigma of its minimum: 0.47 for a turn, less the longer a hold
+_TURN = 0.58  # of the rise of speed at a minimum, within a sigma of it: 0.68 for a turn, less the longer a hold
 _APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
 _HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
 _TRAIL = 0.3  # of the shift between the middles at the two levels, for lopsided movements
@@ -142,27 +141,15 @@ def _resample(track: PoseTrack, start: int, stop: int) -> tuple[Floats, Floats]:
 
 
 def _noise(track: PoseTrack, start: int, stop: int, sigma: float, interval: float) -> Floats:
-    """Return the least and the most (2, 22) m²/s² that noise of the positions adds to the mean squared speed.
+    """Return the mean squared speed (22,) m²/s² that white noise of the positions makes.
 
-    The least is what white noise adds. Coloured noise looks less from one pose to the next than over twice the time,
-    and adds the more, the more it does.
+    The third difference leaves little of a movement and twenty times the variance of the noise.
     """
     room = track.joints[start:stop] + track.roots[start:stop, None, :]
-    near, far = (_variance(room, stride, track.monocular) for stride in (1, 2))
-    coloured = np.clip(far / np.maximum(near, 1e-18), 1.0, _COLOURED) ** _COLOUR
-    return np.asarray(np.stack([near, near * coloured]) * interval / (4 * math.sqrt(math.pi) * sigma**3))
-
-
-def _variance(room: Floats, stride: int, monocular: bool) -> Floats:
-    """Return the variance (22,) m² of the noise of positions (T, 22, 3) m, from poses `stride` apart.
-
-    The third difference leaves little of a movement and twenty times the variance of white noise.
-    """
-    third = room[3 * stride :] - 3 * room[2 * stride : -stride] + 3 * room[stride : -2 * stride] - room[: -3 * stride]
-    deviation = np.median(np.abs(third), axis=0) / (0.6745 * math.sqrt(20.0))
-    if monocular:
+    deviation = np.median(np.abs(np.diff(room, 3, axis=0)), axis=0) / (0.6745 * math.sqrt(20.0))
+    if track.monocular:
         deviation = deviation * np.array([1.0, 1.0, _DEPTH_MONOCULAR])
-    return np.asarray((deviation**2).sum(axis=-1))
+    return np.asarray((deviation**2).sum(axis=-1) * interval / (4 * math.sqrt(math.pi) * sigma**3))
 
 
 def _part_events(
@@ -181,8 +168,8 @@ def _part_events(
     if anchor is not None:
         moving = moving - velocity[:, [anchor]]
     weights = _WEIGHTS[joints] / _WEIGHTS[joints].sum()
-    around = (noise[:, joints] + (0.0 if anchor is None else noise[:, [anchor]])) @ weights
-    energy, floor, sigma = _quietened(moving, weights, around, sigma)
+    white = float((noise[joints] + (0.0 if anchor is None else noise[anchor])) @ weights)
+    energy, floor, sigma = _quietened(moving, weights, white, sigma)
     hits, peaks = _extrema(times, energy, floor, still, sigma)
     if len(hits) == 0:
         return MotionEvents(part, nothing, peaks, span, f"{_SPOKEN[part]} still")
@@ -190,14 +177,14 @@ def _part_events(
     return MotionEvents(part, hits, peaks, span, None, path / len(peaks))
 
 
-def _quietened(moving: Floats, weights: Floats, noise: Floats, sigma: float) -> tuple[Floats, float, float]:
+def _quietened(moving: Floats, weights: Floats, white: float, sigma: float) -> tuple[Floats, float, float]:
     """Return the speed squared (T,) m²/s², what of it is noise, and the smoothing of it, s.
 
-    Velocities `moving` (T, J, 3) m/s smoothed by `sigma` s, in which noise is between `noise` (2,) m²/s², are smoothed
-    more until the noise no longer moves the end of a movement.
+    Velocities `moving` (T, J, 3) m/s smoothed by `sigma` s, in which white noise is `white` m²/s², are smoothed more
+    until the noise no longer moves the end of a movement.
     """
     energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
-    floor = _floor(energy, noise)
+    floor = _floor(energy, white)
     loud = max(float(np.percentile(energy, 90)) - floor, 1e-9)
     # Along a movement only one of the dimensions of the noise counts; it falls with the third power of sigma.
     single = floor * float(weights @ weights) / 3.0
@@ -206,17 +193,17 @@ def _quietened(moving: Floats, weights: Floats, noise: Floats, sigma: float) -> 
         return energy, floor, sigma
     moving = gaussian_filter1d(moving, math.sqrt(wanted**2 - sigma**2) * RATE, axis=0, truncate=3.5)
     energy = np.einsum("tjc,tjc,j->t", moving, moving, weights)
-    return energy, _floor(energy, noise * (sigma / wanted) ** 3), wanted
+    return energy, _floor(energy, white * (sigma / wanted) ** 3), wanted
 
 
-def _floor(energy: Floats, noise: Floats) -> float:
-    """Return the part of `energy` (T,) m²/s² that is noise, given the least and the most (2,) that it may be.
+def _floor(energy: Floats, white: float) -> float:
+    """Return the part of `energy` (T,) m²/s² that is noise, given that of white noise.
 
     It is the least energy: in holds there is nothing else. Where a movement turns around without one, energy grows
-    with the square of its rank, and is extrapolated to the first; where it turns aside, the rest is movement.
+    with the square of its rank, and is extrapolated to the first.
     """
     low, higher = np.percentile(energy, (5, 10))
-    return float(np.clip((4 * low - higher) / 3, noise[0], noise[1]))
+    return float(np.clip((4 * low - higher) / 3, white, _COLOURED * white))
 
 
 _SPOKEN: Mapping[BodyPart, str] = {
@@ -259,18 +246,22 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
 def _turning(times: Floats, energy: Floats, vertices: Floats, sigma: float) -> bool:
     """Return whether constant speeds with the minima of their energy at `vertices` (N,) s turn there without a hold.
 
-    Energy then rises on both sides, in the mean, by the square of an error function, whatever the angle of the turn
+    Speed beyond the least then rises on both sides, in the mean, by an error function, whatever the angle of the turn
     and whatever the noise adds; after a hold it rises later.
     """
     if len(vertices) == 0:
         return False
-    least, near, far = (
-        (np.interp(vertices - reach * sigma, times, energy) + np.interp(vertices + reach * sigma, times, energy)) / 2
-        for reach in (0.0, 1.0, 3.0)
-    )
     # In a long hold there is no rise but of the noise.
-    rises = (near - least) / np.maximum(far - least, _PROMINENCE * float(np.percentile(energy, 90)))
-    return float(np.median(rises)) > _TURN
+    enough = math.sqrt(_PROMINENCE * float(np.percentile(energy, 90)))
+    least = np.interp(vertices, times, energy)
+    near, far = (
+        sum(
+            np.sqrt(np.maximum(np.interp(vertices + side * reach * sigma, times, energy) - least, 0.0)) / 2
+            for side in (-1, 1)
+        )
+        for reach in (1.0, 3.0)
+    )
+    return float(np.median(near / np.maximum(far, enough))) > _TURN
 
 
 def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float, turning: bool) -> Floats:
