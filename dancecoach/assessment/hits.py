@@ -54,7 +54,7 @@ _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite give
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _USUAL = 1.7  # between half cosine and minimum jerk
 _STEEP = 0.5  # exponent below which a speed is constant
-_TURN = 0.58  # of the rise of speed at a minimum, within a sigma of it: 0.68 for a turn, less the longer a hold
+_RISES, _BRIEF = np.array([0.60, 0.557, 0.50, 0.436, 0.374, 0.32]), np.array([0.0, 1.3, 1.8, 2.2, 2.6, 3.0])
 _APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
 _HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
 _TRAIL = 0.3  # of the shift between the middles at the two levels, for lopsided movements
@@ -233,24 +233,27 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     before = np.searchsorted(peaks, valleys) - 1  # -1: nothing arrived, the track begins there
     before, first = np.unique(before[before >= 0], return_index=True)
     vertices = np.array([_vertex(times, energy, int(valley)) for valley in valleys[valleys > peaks[0]][first]])
-    turning = _turning(times, energy, vertices, sigma)
-    ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma, turning)
+    brief = _brief_hold(times, energy, vertices, sigma)
+    ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma, math.isfinite(brief))
+    tops = np.array([_vertex(times, energy, int(peak)) for peak in peaks])
+    if ends is None:
+        return vertices - brief / 2, tops
     arrivals = np.maximum(times[0] + ends, times[peaks])[before]
     rests = vertices - arrivals
     # What all movements of a part agree on is surer than a single one.
     held = len(rests) > 0 and float(np.median(rests)) > _HOLDS * sigma
     hits = np.where(rests > (0.0 if held else _HOLD * sigma), arrivals, vertices)
-    return hits, np.array([_vertex(times, energy, int(peak)) for peak in peaks])
+    return hits, tops
 
 
-def _turning(times: Floats, energy: Floats, vertices: Floats, sigma: float) -> bool:
+def _brief_hold(times: Floats, energy: Floats, vertices: Floats, sigma: float) -> float:
     """Return whether constant speeds with the minima of their energy at `vertices` (N,) s turn there without a hold.
 
     Speed beyond the least then rises on both sides, in the mean, by an error function, whatever the angle of the turn
     and whatever the noise adds; after a hold it rises later.
     """
     if len(vertices) == 0:
-        return False
+        return math.nan
     # In a long hold there is no rise but of the noise.
     enough = math.sqrt(_PROMINENCE * float(np.percentile(energy, 90)))
     least = np.interp(vertices, times, energy)
@@ -261,10 +264,10 @@ def _turning(times: Floats, energy: Floats, vertices: Floats, sigma: float) -> b
         )
         for reach in (1.0, 3.0)
     )
-    return float(np.median(near / np.maximum(far, enough))) > _TURN
+    return float(np.interp(-np.median(near / np.maximum(far, enough)), -_RISES, _BRIEF, right=math.nan)) * sigma
 
 
-def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float, turning: bool) -> Floats:
+def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float, brief: bool) -> Floats | None:
     """Return when the movement around each of `peaks` (M,) ends, s after the first sample; infinity where unknown.
 
     `turning` is whether movements of constant speed have no holds between them.
@@ -281,10 +284,8 @@ def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float, turning: bool) -
         alone = seen & np.append(True, apart) & np.append(apart, True)
         chosen, vague = (alone, _OPEN) if np.count_nonzero(alone) >= 3 else (seen, _HIDDEN)
         shape = _shape(narrow[chosen], wide[chosen], vague)
-        if turning and shape < _STEEP:
-            shape = math.inf
-    if math.isinf(shape):
-        return np.full(len(peaks), np.inf)
+        if brief and shape < _STEEP:
+            return None
     return np.asarray(np.where(seen, middles + _half_durations(shape, wide), np.inf) * sigma)
 
 
