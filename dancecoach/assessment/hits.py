@@ -54,7 +54,9 @@ _COSINE = 1.3  # stands for the half cosine itself, which no exponent quite give
 _SHAPES = np.array([0.0, 0.1, 0.25, 0.5, 1.0, _COSINE, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0])
 _USUAL = 1.7  # between half cosine and minimum jerk
 _STEEP = 0.5  # exponent below which a speed is constant
-_RISES, _BRIEF = np.array([0.60, 0.557, 0.50, 0.436, 0.374, 0.32]), np.array([0.0, 1.3, 1.8, 2.2, 2.6, 3.0])
+# Share of the rise of speed around a minimum that is within a sigma of it, for constant speeds with holds of so many
+# sigmas between them. It is 0.68 at a turn, but less where one speed is greater than the other or not quite constant.
+_RISES, _BRIEF = (0.585, 0.555, 0.48, 0.4), (0.0, 1.5, 2.0, 2.5)
 _APART = 2.0  # sigmas between the feet of two movements from which they do not hide each other's shape
 _HIDDEN, _OPEN = 0.5, 0.1  # sigmas between the widths of the extreme shapes that tell as much as the usual shape does
 _TRAIL = 0.3  # of the shift between the middles at the two levels, for lopsided movements
@@ -237,7 +239,7 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
     ends = _ends(np.sqrt(np.maximum(energy - floor, 0.0)), peaks, sigma, math.isfinite(brief))
     tops = np.array([_vertex(times, energy, int(peak)) for peak in peaks])
     if ends is None:
-        return vertices - brief / 2, tops
+        return np.maximum(vertices - brief / 2, times[peaks][before]), tops
     arrivals = np.maximum(times[0] + ends, times[peaks])[before]
     rests = vertices - arrivals
     # What all movements of a part agree on is surer than a single one.
@@ -247,30 +249,29 @@ def _extrema(times: Floats, energy: Floats, floor: float, still: float, sigma: f
 
 
 def _brief_hold(times: Floats, energy: Floats, vertices: Floats, sigma: float) -> float:
-    """Return whether constant speeds with the minima of their energy at `vertices` (N,) s turn there without a hold.
+    """Return how long, s, constant speeds hold at the minima of their energy, `vertices` (N,) s; NaN where long.
 
-    Speed beyond the least then rises on both sides, in the mean, by an error function, whatever the angle of the turn
-    and whatever the noise adds; after a hold it rises later.
+    Speed beyond the least rises on both sides of a turn, in the mean, by an error function, whatever the angle of the
+    turn and whatever the noise adds; the longer a hold, the later. Edges this close do not tell where they end.
     """
     if len(vertices) == 0:
         return math.nan
+    least = np.interp(vertices, times, energy)
+
+    def rise(reach: float) -> Floats:
+        sides = np.interp([vertices - reach * sigma, vertices + reach * sigma], times, energy)
+        return np.asarray(np.sqrt(np.maximum(sides - least, 0.0)).mean(axis=0))
+
     # In a long hold there is no rise but of the noise.
     enough = math.sqrt(_PROMINENCE * float(np.percentile(energy, 90)))
-    least = np.interp(vertices, times, energy)
-    near, far = (
-        sum(
-            np.sqrt(np.maximum(np.interp(vertices + side * reach * sigma, times, energy) - least, 0.0)) / 2
-            for side in (-1, 1)
-        )
-        for reach in (1.0, 3.0)
-    )
-    return float(np.interp(-np.median(near / np.maximum(far, enough)), -_RISES, _BRIEF, right=math.nan)) * sigma
+    share = float(np.median(rise(1.0) / np.maximum(rise(3.0), enough)))
+    return float(np.interp(-share, -np.array(_RISES), _BRIEF, right=math.nan)) * sigma
 
 
 def _ends(speed: Floats, peaks: NDArray[np.intp], sigma: float, brief: bool) -> Floats | None:
     """Return when the movement around each of `peaks` (M,) ends, s after the first sample; infinity where unknown.
 
-    `turning` is whether movements of constant speed have no holds between them.
+    None where speeds are constant and holds `brief`: the edges run into each other.
     """
     bounds = [0, *peaks.tolist(), len(speed)]
     around = zip(bounds, bounds[1:], bounds[2:], strict=False)

@@ -7,7 +7,7 @@ import pytest
 
 from dancecoach.assessment.hits import find_events
 from dancecoach.assessment.synchrony import measure
-from dancecoach.types import BodyPart, Synchrony
+from dancecoach.types import LIMBS, BodyPart, Synchrony
 from tests.support.dancers import Dancer, arrivals, perform
 from tests.support.signals import grid
 
@@ -136,3 +136,22 @@ def test_noisy_motion_without_the_beat_scores_nothing() -> None:
         found = measured(dancer, seed)
         scores += [part.msr for part in (found, *found.parts) if part.msr is not None]
     assert abs(np.mean(scores)) <= 0.05
+
+
+@pytest.mark.parametrize("rate", [30, 60])
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.002, 0.004])
+@pytest.mark.parametrize("limbs", [LIMBS, ARMS])
+def test_constant_speeds_back_to_back_arrive_where_they_turn(
+    rate: int, noise: float, limbs: tuple[BodyPart, ...]
+) -> None:
+    whole, single = [], []
+    for seed, tempo in enumerate((80, 93, 104, 113, 127, 139, 150)):
+        dancer = Dancer(tempo, -0.08 + 0.2 * seed / 6, 1.0, "linear", rate, noise=noise, limbs=limbs)
+        body, *parts = errors(dancer, limbs, 1)
+        whole.append(body)
+        single += parts
+    assert abs(np.median(whole)) < 6
+    assert abs(np.median(single)) < 6
+    # The body is read from all limbs together, and never takes a turn for the end of a hold.
+    assert np.abs(whole).max() < 8
+    assert np.median(np.abs(single)) < 6
