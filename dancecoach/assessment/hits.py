@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import Akima1DInterpolator
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -131,8 +132,7 @@ def _runs(times: Floats) -> list[tuple[int, int]]:
 
 def _resample(track: PoseTrack, start: int, stop: int) -> tuple[Floats, Floats]:
     """Return uniform times (N,) and room positions (N, 22, 3) by linear interpolation."""
-    source = track.times[start:stop]
-    positions = (track.joints[start:stop] + track.roots[start:stop, None, :]).reshape(len(source), -1)
+    source, positions = _filled(track.times[start:stop], track.joints[start:stop] + track.roots[start:stop, None, :])
     # The grid is anchored to the clock, not to the first pose, so that a later window sees the same samples.
     first, last = np.ceil(source[0] * RATE), np.floor(source[-1] * RATE)
     times = np.arange(first, last + 1) / RATE
@@ -140,6 +140,24 @@ def _resample(track: PoseTrack, start: int, stop: int) -> tuple[Floats, Floats]:
     share = ((times - source[upper - 1]) / (source[upper] - source[upper - 1]))[:, None]
     mixed = positions[upper - 1] * (1 - share) + positions[upper] * share
     return times, mixed.reshape(len(times), JOINT_COUNT, 3)
+
+
+def _filled(times: Floats, room: Floats) -> tuple[Floats, Floats]:
+    """Return times (N,) and positions (N, 66) with the poses that are missing among those given.
+
+    Straight lines across missing poses would smooth a movement more there than elsewhere.
+    """
+    positions = room.reshape(len(times), -1)
+    intervals = np.diff(times)
+    missing = np.round(intervals / max(float(np.median(intervals)), 1 / RATE)).astype(int) - 1
+    gaps = np.flatnonzero(missing > 0)
+    if len(gaps) == 0 or not np.isfinite(positions).all():
+        return times, positions
+    added = np.concatenate([np.linspace(times[gap], times[gap + 1], missing[gap] + 2)[1:-1] for gap in gaps])
+    where = np.searchsorted(times, added)
+    distinct, first = np.unique(times, return_index=True)
+    bent = Akima1DInterpolator(distinct, positions[first])(added)
+    return np.insert(times, where, added), np.insert(positions, where, bent, axis=0)
 
 
 def _noise(track: PoseTrack, start: int, stop: int, sigma: float, interval: float) -> Floats:

@@ -7,7 +7,7 @@ import pytest
 
 from dancecoach.assessment.hits import find_events
 from dancecoach.assessment.synchrony import measure
-from dancecoach.types import LIMBS, BodyPart, Synchrony
+from dancecoach.types import LIMBS, BodyPart, PoseTrack, Synchrony
 from tests.support.dancers import Dancer, arrivals, perform
 from tests.support.signals import grid
 
@@ -155,3 +155,18 @@ def test_constant_speeds_back_to_back_arrive_where_they_turn(
     # The body is read from all limbs together, and never takes a turn for the end of a hold.
     assert np.abs(whole).max() < 8
     assert np.median(np.abs(single)) < 6
+
+
+@pytest.mark.parametrize("profile", ["linear", "half cosine", "minimum jerk"])
+@pytest.mark.parametrize("fraction", [0.5, 1.0])
+def test_a_fifth_of_the_poses_missing(profile: str, fraction: float) -> None:
+    found = []
+    for seed, tempo in enumerate((77, 93, 113, 131, 157)):
+        whole = perform(Dancer(tempo, 0.05, fraction, profile), SECONDS, seed)
+        kept = np.random.default_rng(seed).random(len(whole.times)) >= 0.2
+        track = PoseTrack(whole.times[kept], whole.joints[kept], whole.roots[kept], whole.visibility[kept])
+        read = measure(find_events(track), grid(tempo, SECONDS, start=0.5))
+        assert read.offset_ms is not None
+        found.append(read.offset_ms - 50)
+    assert np.abs(found).max() < 12
+    assert abs(np.median(found)) < 9
