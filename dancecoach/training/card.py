@@ -291,6 +291,7 @@ def _course(facts: Facts) -> str:
     lasts = [document["course"][-1] for document in facts.training if document.get("course")]
     steps, minutes = sum(each["steps"] for each in lasts), sum(each["minutes"] for each in lasts)
     recipes = [document.get("recipe", {}) for document in facts.training]
+    averaged = next((str(each["averaged"]) for each in reversed(facts.training) if "averaged" in each), None)
     rates = ", then ".join(f"{recipe['rate']:g}" for recipe in recipes if "rate" in recipe)
     hours = {split: count * SECONDS / 3600 for split, count in facts.excerpts.items()}
     rows = [
@@ -301,6 +302,7 @@ def _course(facts: Facts) -> str:
             f"{steps:,.0f} steps in {minutes:.0f} min, in {len(recipes)} part(s), by the trainer's minutes",
         ),
         ("optimiser", f"AdamW, learning rate {rates or '–'}, cosine; weights averaged; bfloat16"),
+        *([("weights", averaged)] if averaged else []),
         ("loss, training", f"{lasts[-1]['loss']:.4f}" if lasts else "–"),
     ]
     known = {**{"validation": _last_validation(facts.training)}, **facts.losses}

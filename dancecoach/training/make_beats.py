@@ -3,7 +3,8 @@
 WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, course of training), `made.json` (what
 the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). With a folder of
 recordings, it also holds `recorded/` (their bands) and the weights of earlier parts of the training:
-`beats-rendered.pt`, which labels the recordings, and `beats-recorded.pt`, by which they are labelled anew.
+`beats-rendered.pt`, which labels the recordings, `beats-recorded.pt`, by which they are labelled anew, and
+`beats-relabelled.pt`; `beats.pt` is then the mean of the latter two.
 Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so that no
 card mixes two models up.
 """
@@ -34,7 +35,8 @@ NAME = "beats"
 _MODULES = {"torch": "torch", "mido": "mido", "fluidsynth": "pyfluidsynth", "onnx": "onnx"}
 _MODULES_OF_BENCH = {"mir_eval": "mir_eval"}
 _PEERS = ("librosa",)
-_RENDERED, _RECORDED = "beats-rendered", "beats-recorded"  # weights of earlier parts, where there are later ones
+_RENDERED, _RECORDED, _RELABELLED = "beats-rendered", "beats-recorded", "beats-relabelled"  # parts of the training
+_PARTS = (_RENDERED, _RECORDED, _RELABELLED)
 # Recordings are few: each counts several times among the rendered excerpts. A lower rate keeps what is known.
 _REPEATS, _LATER_RATE = 4, 2.5e-3
 _VALIDATION_RECORDINGS = 12
@@ -150,7 +152,7 @@ def _training_of(plan: Plan) -> list[dict[str, Any]]:
         return [_read(path) for path in plan.training]
     if plan.weights is not None:
         return [_read(plan.weights.with_suffix(".json"))]
-    stages = (NAME,) if plan.music is None else (_RENDERED, _RECORDED, NAME)
+    stages = (NAME,) if plan.music is None else _PARTS
     return [_read(plan.work / f"{stage}.json") for stage in stages]
 
 
@@ -225,7 +227,7 @@ def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
     """Train on rendered excerpts, then with recordings where there are any."""
     from dancecoach.training.ablate_beats import batch_frames
     from dancecoach.training.beat_network import CHANNELS
-    from dancecoach.training.train_beats import Recipe, train
+    from dancecoach.training.train_beats import Recipe, mean_of, train
 
     excerpts = _excerpts(plan, "train")
     minutes = plan.minutes - (plan.music_minutes if plan.music is not None else 0.0)
@@ -237,7 +239,7 @@ def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
     start = plan.work / f"{_RENDERED}.pt"
     networks = [train(excerpts, validation, recipe, start)]
     # The labels are made anew once a better network can hear where the first one was wrong.
-    for seed, name in enumerate((_RECORDED, NAME), start=recipe.seed + 1):
+    for seed, name in enumerate(_PARTS[1:], start=recipe.seed + 1):
         recorded = _recorded(plan, plan.music, networks, out)
         later = replace(recipe, minutes=plan.music_minutes / 2, rate=_LATER_RATE, seed=seed)
         print(f"Training with {len(recorded.train)} recordings for {later.minutes:g} min.", file=out, flush=True)
@@ -246,9 +248,9 @@ def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
         known = validation + recorded.held_out[:_VALIDATION_RECORDINGS]
         networks.append(train(material, known, later, weights, start=start))
         document = weights.with_suffix(".json")
-        _write(document, {**_read(document), "recordings": recorded.about})
+        _write(document, {**_read(document), "recordings": recorded.about, "averaged": "the mean of parts 2 and 3"})
         start = weights
-    return networks[-1]
+    return mean_of(networks[1:], plan.work / f"{NAME}.pt")
 
 
 def _held_out_recordings(plan: Plan, network: BeatNetwork, out: TextIO) -> list[Excerpt]:

@@ -9,7 +9,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -293,6 +293,23 @@ def _save(network: BeatNetwork, recipe: Recipe, course: list[dict[str, float]], 
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), out)
     out.with_suffix(".json").write_text(json.dumps({"recipe": asdict(recipe), "course": course}, indent=1))
+
+
+def mean_of(networks: Sequence[BeatNetwork], path: Path) -> BeatNetwork:
+    """Return the network whose weights are the mean of those of `networks`, and write them to `path`.
+
+    Of networks trained on from one another, the mean keeps what each does well (Wortsman et al., "Robust fine-tuning
+    of zero-shot models", CVPR 2022).
+    """
+    states = [network.state_dict() for network in networks]
+    mean = {
+        name: torch.stack([state[name] for state in states]).mean(dim=0) if first.is_floating_point() else first
+        for name, first in states[0].items()
+    }
+    network = BeatNetwork(networks[0].causal, mean["heads.weight"].shape[1])
+    network.load_state_dict(mean)
+    torch.save(mean, path)
+    return network.eval()
 
 
 def load(path: Path, recipe: Recipe) -> BeatNetwork:

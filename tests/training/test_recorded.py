@@ -178,6 +178,13 @@ def test_the_split_hangs_on_the_name_alone() -> None:
     assert held_out[:3] == ["track2_0a1b2c3d", "track3_0a1b2c3d", "track4_0a1b2c3d"]
 
 
+def constant(value: float) -> BeatNetwork:
+    network = BeatNetwork(True, 8)
+    with torch.no_grad():
+        network.heads.bias.fill_(value)
+    return network
+
+
 def test_the_second_stage_starts_from_the_first_and_adds_recordings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,7 +200,7 @@ def test_the_second_stage_starts_from_the_first_and_adds_recordings(
     ) -> BeatNetwork:
         calls.append((len(excerpts), len(validation), recipe.minutes, start))
         out.with_suffix(".json").write_text('{"course": []}')
-        return BeatNetwork(True, 8)
+        return constant(float(len(calls)))
 
     about = [{"path": "games/xmoto/a.ogg", "seconds": 180.0, "bpm": 118.0, "downbeats": True, "held_out": False}]
     monkeypatch.setattr(train_beats, "train", train)
@@ -208,7 +215,10 @@ def test_the_second_stage_starts_from_the_first_and_adds_recordings(
     monkeypatch.setattr(recorded, "label", label)
     plan = Plan(tmp_path, tmp_path, minutes=5, music=tmp_path, music_minutes=2)
     make_beats._check(plan)
-    make_beats._train(plan, [made] * 2, io.StringIO())
+    network = make_beats._train(plan, [made] * 2, io.StringIO())
+    assert float(network.heads.bias.detach().mean()) == pytest.approx(2.5)  # the mean of the second and the third part
+    kept = torch.load(tmp_path / "beats.pt", weights_only=True)
+    assert float(kept["heads.bias"].mean()) == pytest.approx(2.5)
     first, second = tmp_path / "beats-rendered.pt", tmp_path / "beats-recorded.pt"
     assert calls == [(3, 2, 3, None), (7, 14, 1, first), (7, 14, 1, second)]
     assert asked == [1, 2]
