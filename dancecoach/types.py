@@ -157,7 +157,7 @@ def downbeats_of(beats_per_bar: int) -> tuple[int, ...]:
     return {3: (1, 4), 6: (1,)}.get(beats_per_bar, (1, 5))
 
 
-SURE = 0.45  # confidence of a beat grid below which its count is a guess and nothing is measured by it
+SURE = 0.5  # confidence of a beat grid below which its count is a guess and nothing is measured by it
 
 
 @dataclass(frozen=True, slots=True)

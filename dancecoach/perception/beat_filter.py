@@ -148,13 +148,12 @@ class BeatFilter:
         tempo: Array | None,
         weight: float = 1.0,
         onsets: Sequence[Floats] = (),
-        afresh: float = 1.0,
     ) -> None:
         """Advance one network frame.
 
         `beat`, `down` 0…1 activations; `tempo` (intervals,) relative likelihood of each of `intervals`, or None;
         `weight` 0…1 of the evidence, 0 in silence; `onsets` at most two onset strengths (3,), as in `OnsetFrame`, of
-        this frame's halves; `afresh` how many times as likely as usual a new song is.
+        this frame's halves.
         """
         for half in range(2):
             self._advance()
@@ -166,7 +165,7 @@ class BeatFilter:
             if tempo is not None:
                 self._weigh(tempo, self.column_of)
         self.posterior *= 1.0 / float(self.posterior.sum())
-        lost = afresh * self.settings.restart / FRAMES_PER_SECOND
+        lost = self.settings.restart / FRAMES_PER_SECOND
         if weight > 0.0:
             self.posterior *= 1.0 - lost
             self.posterior += lost * self._start

@@ -22,9 +22,9 @@ _PAUSE = 0.7  # s of silence that is a break
 _MUSIC_MEMORY = 0.6  # s
 ESTIMATE_EVERY = 2  # frames
 _ON_BEAT = 0.06  # s around the followed beat in which an activation belongs to it
-_SURPRISE_MEMORY, _SURPRISE_SLOPE = 1.0, 3.0  # s; how fast surprise grows with the share of activations elsewhere
+_SURPRISE_MEMORY = 1.5  # s
+_SURPRISED = 1.5  # times the activation on the beat that there is elsewhere when surprise begins
 _NEXT_TO_NOTHING = 0.02  # mean activation of frames in which no beat is heard
-_AFRESH = 200.0  # how many times as likely a new song is when all is surprise
 _COMPARED = 0.8  # s over which another reading is compared with the one that is followed
 _BETTER = 1.1  # how many times as probable it must be
 _SAME = 0.08  # s within which two beats are the same
@@ -142,7 +142,7 @@ class Decoder:
         surprise = self._surprise(heard.beat)
         eager = 1.0 + self.filter.settings.eagerness * max(float(np.exp(-self._heard / _EAGER_TIME)), surprise)
         self._heard += weight / FRAMES_PER_SECOND
-        self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets, 1.0 + _AFRESH * surprise)
+        self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
         self._frames += 1
         self._recent = np.append(self._recent[1:], heard.beat)
         if self._frames % self._every:
@@ -164,8 +164,8 @@ class Decoder:
         share = 1.0 / (_SURPRISE_MEMORY * FRAMES_PER_SECOND)
         self._on += share * (beat * on - self._on)
         self._elsewhere += share * (beat * (not on) - self._elsewhere)
-        surplus = (self._elsewhere - self._on) / max(self._on + self._elsewhere, _NEXT_TO_NOTHING)
-        return float(np.clip(_SURPRISE_SLOPE * surplus, 0.0, 1.0))
+        surplus = (self._elsewhere - _SURPRISED * self._on) / max(self._on + self._elsewhere, _NEXT_TO_NOTHING)
+        return max(surplus, 0.0)
 
     def _tracked(self, passed: float) -> Estimate:
         """Return the estimate of the beat that is followed, `passed` s after the last one.

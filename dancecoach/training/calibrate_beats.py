@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +65,12 @@ def fit(evidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.f
     return weights
 
 
-def calibrate(path: Path, excerpts: list[Excerpt]) -> None:
-    """Fit observations and confidence of the network at `path` on held-out `excerpts`, store them in its metadata."""
+def calibrate(path: Path, excerpts: list[Excerpt], recorded: Sequence[Excerpt] = ()) -> None:
+    """Fit observations and confidence of the network at `path` on held-out `excerpts`, store them in its metadata.
+
+    Only the confidence is fitted on `recorded` ones, too: recordings are chosen because networks hear their beats
+    clearly, so their activations look clearer than those of music at large.
+    """
     model = BeatModel(path)
     seen = observe(
         model.delay,
@@ -80,7 +84,7 @@ def calibrate(path: Path, excerpts: list[Excerpt]) -> None:
     model = BeatModel(path)
     evidence: list[NDArray[np.float64]] = []
     right: list[NDArray[np.bool_]] = []
-    for excerpt in excerpts:
+    for excerpt in (*excerpts, *recorded):
         for number, view in enumerate(excerpt.views):
             onsets = None if excerpt.onsets is None else excerpt.onsets[number]
             times, said = announced_with_evidence(model, view.astype(np.float32), onsets)

@@ -180,9 +180,10 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
     validation = _excerpts(plan, "validation")
     network = _train(plan, validation, out) if plan.weights is None else _load(plan.weights)
     export(network, model)
-    known = validation + _held_out_recordings(plan, network, out)
-    print(f"The confidence is fitted on {len(known)} held-out excerpts.", file=out, flush=True)
-    calibrate(model, known)
+    recorded = _held_out_recordings(plan, network, out)
+    count = len(validation) + len(recorded)
+    print(f"The confidence is fitted on {count} held-out excerpts.", file=out, flush=True)
+    calibrate(model, validation, recorded)
     test = _excerpts(plan, "test")
     made = {
         "model": digest(model),

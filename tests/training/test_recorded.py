@@ -216,7 +216,9 @@ def test_the_second_stage_starts_from_the_first_and_adds_recordings(
     plan = Plan(tmp_path, tmp_path, minutes=5, music=tmp_path, music_minutes=2)
     make_beats._check(plan)
     network = make_beats._train(plan, [made] * 2, io.StringIO())
-    assert float(network.heads.bias.detach().mean()) == pytest.approx(2.5)  # the mean of the second and the third part
+    assert float(network.heads.bias.detach().mean()) == pytest.approx(
+        2.5
+    )  # the mean of the second and the third part
     kept = torch.load(tmp_path / "beats.pt", weights_only=True)
     assert float(kept["heads.bias"].mean()) == pytest.approx(2.5)
     first, second = tmp_path / "beats-rendered.pt", tmp_path / "beats-recorded.pt"
