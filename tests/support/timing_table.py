@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -23,15 +24,15 @@ def draw(kind: str, random: np.random.Generator) -> Dancer:
     uniform, pick = random.uniform, random.choice
     tempo, noise = uniform(70, 170), uniform(0, 0.008)
     any_one = Dancer(tempo, uniform(-0.08, 0.12), uniform(0.3, 0.95), str(pick(PROFILES)), float(pick([25, 30, 60])))
-    camera: dict[str, object] = {
+    camera: dict[str, Any] = {
         "rate": 30.0,
         "monocular": True,
         "noise": uniform(0.003, 0.008),
         "colour": float(pick([0.0, 0.7])),
     }
-    short: dict[str, object] = {"rate": 30.0, "fraction": 0.15 * tempo / 60}
+    short: dict[str, Any] = {"rate": 30.0, "fraction": 0.15 * tempo / 60}
     sway = uniform(0.003, 0.02)
-    changes: dict[str, dict[str, object]] = {
+    changes: dict[str, dict[str, Any]] = {
         "no noise": {},
         "noise to 8 mm": {"noise": noise},
         "linear, short holds": {"profile": "linear", "fraction": uniform(0.7, 0.95)},
@@ -49,7 +50,7 @@ def draw(kind: str, random: np.random.Generator) -> Dancer:
         "arms fill 80 %": {"limbs": ARMS, "fraction": uniform(0.75, 0.95), "profile": str(pick(ROUND))},
         "150 ms at 30/s": short | {"profile": str(pick(ROUND))},
     }
-    return dataclasses.replace(any_one, **changes[kind])  # type: ignore[arg-type]
+    return dataclasses.replace(any_one, **changes[kind])
 
 
 KINDS = (

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dancecoach.perception.beat_model import beat_model
+from dancecoach.perception.beat_model import Activation, beat_model
+from dancecoach.perception.following import Instant
 from dancecoach.perception.neural_following import Decoder, NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector
 from dancecoach.training import beat_data
 from dancecoach.training.beat_data import Excerpt, onsets_of, read_shards, write_shard
+from dancecoach.types import Floats
 from tests.support.signals import clicks
 
 RATE, SECONDS = 24_000, 8.0
@@ -20,13 +23,14 @@ RATE, SECONDS = 24_000, 8.0
 
 def test_kept_onsets_are_those_the_filter_hears(monkeypatch: pytest.MonkeyPatch) -> None:
     model = beat_model()
-    if model is None:
-        pytest.skip("no beat network")
+    assert model is not None
     sound = clicks(131.0, SECONDS, RATE)[0].astype(np.float32)
     heard: list[np.ndarray] = []
     step = Decoder.step
 
-    def listen(self, said, time, until, level, onsets=()):  # type: ignore[no-untyped-def]
+    def listen(
+        self: Decoder, said: Activation, time: float, until: float, level: float, onsets: Sequence[Floats] = ()
+    ) -> Instant:
         halves = np.full((2, 3), np.nan)
         halves[: len(onsets)] = np.array(onsets).reshape(-1, 3)[:2]
         heard.append(halves)
