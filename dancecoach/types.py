@@ -267,13 +267,124 @@ class Synchrony:
     parts: tuple[Synchrony, ...] = ()
 
 
+FaultKind = Literal[
+    "late",
+    "early",
+    "uneven",
+    "small",
+    "stiff",
+    "shaky",
+    "off_balance",
+    "asymmetric",
+    "no_level_change",
+    "posture",
+    "missed",
+    "different",
+]
+Grade = Literal["A", "B", "C", "D", "E"]
+Level = Literal["beginner", "intermediate", "expert"]
+Attribute = Literal["style", "level", "dancing", "choreography"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a movement is, in one respect: `name` (of a style, a level, ...) and how probable that is, 0…1."""
+
+    attribute: Attribute
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well it was danced: `mean` 0…100 and `variance` (points squared) of a normal distribution, and its `grade`.
+
+    All None when the coach abstains, and `reason` says why. `against_reference` when it was compared with a reference
+    and not only judged by itself.
+    """
+
+    mean: float | None = None
+    variance: float | None = None
+    grade: Grade | None = None
+    reason: str | None = None
+    against_reference: bool = False
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 90 % interval, points, within 0…100."""
+        if self.mean is None or self.variance is None:
+            return None
+        half = 1.645 * self.variance**0.5
+        return max(self.mean - half, 0.0), min(self.mean + half, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One thing to work on, measured.
+
+    `amount` in `unit` ("ms", "%", "cm" or "°"), without a sign: the fault says the direction; `counts` on which it
+    was seen; `confidence` 0…1; `severity` the points of quality it costs.
+    """
+
+    limb: BodyPart
+    fault: FaultKind
+    amount: float
+    unit: str
+    counts: tuple[int, ...]
+    confidence: float
+    severity: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChoreographyPlace:
+    """Where in a learned choreography an eight-count is.
+
+    `primitive` its number in the choreography, from 1; `mirrored` when left and right are exchanged; `probability`
+    0…1.
+    """
+
+    name: str
+    primitive: int
+    mirrored: bool
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the coach says about one eight-count.
+
+    `labels` the likeliest name of each attribute; `cues` the gravest first; `saliency` (22,) share of the deducted
+    points that each joint is answerable for, sums to 1, None where nothing was deducted or the quality is unknown.
+    """
+
+    quality: Quality
+    labels: tuple[Label, ...] = ()
+    cues: tuple[Cue, ...] = ()
+    saliency: Floats | None = None
+    place: ChoreographyPlace | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PrimitiveScore:
-    """A finished eight-count, its number in the session and its synchrony."""
+    """A finished eight-count, its number in the session, its synchrony and, where it was judged, its assessment."""
 
     index: int
     primitive: Primitive
     synchrony: Synchrony
+    assessment: Assessment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the coach says now: a cue, or praise for what a `cue` was about and is mended.
+
+    `time` s when it was given; `primitive` the number of the eight-count it speaks of.
+    """
+
+    time: float
+    primitive: int
+    cue: Cue
+    praise: bool = False
 
 
 NoticeLevel = Literal["info", "warning", "error"]
@@ -328,7 +439,8 @@ class Snapshot:
 
     `frame` the newest picture and `pose` the newest smoothed pose (of that frame or an earlier one); `synchrony_8`
     and `synchrony_32` over the last 8 and 32 counts, `synchrony_total` over the take; `music_heard` is False in
-    silence; `camera_rate` frames a second, None before it is known.
+    silence; `camera_rate` frames a second, None before it is known; `advice` at most two things to say at present;
+    `provider` what the encoders run on, "" without them.
     """
 
     time: float
@@ -340,6 +452,8 @@ class Snapshot:
     synchrony_32: Synchrony | None = None
     synchrony_total: Synchrony | None = None
     primitives: tuple[PrimitiveScore, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    provider: str = ""
     notices: tuple[Notice, ...] = ()
     music: MusicState | None = None
     recording: RecordingState | None = None
