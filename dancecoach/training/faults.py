@@ -16,6 +16,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
+from dancecoach.assessment.kinematics import heading, turned
 from dancecoach.assessment.rubric import RULES, score, severity
 from dancecoach.types import JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
 
@@ -153,20 +154,6 @@ def _inject_one(
 # --- frames ---------------------------------------------------------------------------------------------------------
 
 
-def heading(joints: Floats, rate: float) -> Floats:
-    """Return the yaw (T,) rad, unwrapped, of the dancer's left: from hips and shoulders, a little smoothed."""
-    across = joints[:, 1] - joints[:, 2] + joints[:, 16] - joints[:, 17]
-    yaw = np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
-    return np.asarray(gaussian_filter1d(yaw, 0.05 * rate, mode="nearest"))
-
-
-def turned(vectors: Floats, yaw: Floats) -> Floats:
-    """Return `vectors` (T, N, 3) turned about the vertical by `yaw` (T,) rad."""
-    cosine, sine = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
-    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
-    return np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1)
-
-
 def _bones(joints: Floats, rate: float) -> tuple[Floats, Floats]:
     yaw = heading(joints, rate)
     bones = joints - joints[:, np.maximum(_PARENTS, 0)]
@@ -191,7 +178,7 @@ def _at(times: Floats, values: Floats, when: Floats) -> Floats:
 
 def _same_length(bones: Floats, like: Floats) -> Floats:
     lengths = np.linalg.norm(like, axis=-1, keepdims=True)
-    return bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9) * lengths
+    return np.asarray(bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9) * lengths)
 
 
 # --- in time --------------------------------------------------------------------------------------------------------
@@ -257,7 +244,7 @@ def _replaced(times: Floats, joints: Floats, part: BodyPart, source: Floats, sha
     bones, yaw = _bones(joints, rate)
     changed = list(PART_BONES[part])
     other = _at(times, bones[:, changed], source)
-    mixed = bones[:, changed] * (1 - share[:, None, None]) + other * share[:, None, None]
+    mixed: Floats = bones[:, changed] * (1 - share[:, None, None]) + other * share[:, None, None]
     bones[:, changed] = _same_length(mixed, bones[:, changed])
     roots = joints[:, 0]
     if part == "body":

@@ -1,0 +1,101 @@
+"""A movement as bones in the dancer's own heading: where comparing and measuring begin.
+
+```
+track ─► even steps ─► heading (yaw of hips and shoulders) ─► bones turned into it ─► limbs as chains from their root
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import interp1d
+from scipy.ndimage import gaussian_filter1d
+
+from dancecoach.types import JOINT_PARENTS, BodyPart, Floats, PoseTrack
+
+RATE = 60.0  # Hz of even steps
+_STEADY = 0.05  # s, standard deviation of the Gaussian over the heading
+_PARENTS = np.array(JOINT_PARENTS)
+_ABOVE = np.maximum(_PARENTS, 0)
+
+# The bones (named by their lower joint) that make up each limb, from its root outwards. The torso is two chains.
+CHAINS: Mapping[BodyPart, tuple[tuple[int, ...], ...]] = {
+    "left_arm": ((18, 20),),
+    "right_arm": ((19, 21),),
+    "left_leg": ((4, 7, 10),),
+    "right_leg": ((5, 8, 11),),
+    "torso": ((3, 6, 9, 12, 15), (13, 16), (14, 17)),
+}
+CHAIN_JOINTS: Mapping[BodyPart, tuple[int, ...]] = {
+    part: tuple(joint for chain in chains for joint in chain) for part, chains in CHAINS.items()
+}
+
+
+def heading(joints: Floats, rate: float) -> Floats:
+    """Return the yaw (T,) rad, unwrapped, of the dancer's left in `joints` (T, 22, 3); 0 faces the camera.
+
+    From hips and shoulders together, a little smoothed.
+    """
+    across = joints[:, 1] - joints[:, 2] + joints[:, 16] - joints[:, 17]
+    yaw = np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
+    return np.asarray(gaussian_filter1d(yaw, _STEADY * rate, mode="nearest"))
+
+
+def turned(vectors: Floats, yaw: Floats) -> Floats:
+    """Return `vectors` (T, N, 3) turned about the vertical by `yaw` (T,) rad."""
+    cosine, sine = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    return np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A movement in even steps.
+
+    `times` (T,) s; `bones` (T, 22, 3) m from parent to joint in the room, 0 for the pelvis; `yaw` (T,) rad; `roots`
+    (T, 3) m; `visibility` (T, 22); `lengths` (22,) m of the bones, their medians.
+    """
+
+    times: Floats
+    bones: Floats
+    yaw: Floats
+    roots: Floats
+    visibility: Floats
+    lengths: Floats
+    monocular: bool
+
+    def directions(self) -> Floats:
+        """Return the bones (T, 22, 3) as unit vectors in the room."""
+        return np.asarray(self.bones / np.maximum(np.linalg.norm(self.bones, axis=-1, keepdims=True), 1e-9))
+
+
+def body_of(track: PoseTrack, rate: float = RATE) -> Body:
+    """Return a track of at least two poses in even steps of 1/`rate` s, interpolated linearly."""
+    count = max(2, int((track.times[-1] - track.times[0]) * rate + 1e-6) + 1)
+    times = track.times[0] + np.arange(count) / rate
+    joints = _sampled(track.times, track.joints, times)
+    roots = _sampled(track.times, track.roots, times)
+    bones = joints - joints[:, _ABOVE]
+    lengths = np.median(np.linalg.norm(track.joints - track.joints[:, _ABOVE], axis=-1), axis=0)
+    visibility = _sampled(track.times, track.visibility, times)
+    return Body(times, bones, heading(joints, rate), roots, visibility, lengths, track.monocular)
+
+
+def _sampled(times: Floats, values: Floats, when: Floats) -> Floats:
+    inside = np.clip(when, times[0], times[-1])
+    return np.asarray(interp1d(times, values, axis=0, assume_sorted=True)(inside), dtype=np.float64)
+
+
+def limb(directions: Floats, lengths: Floats, part: BodyPart) -> Floats:
+    """Return the joints (T, K, 3) m of a limb against its root, in the order of `CHAIN_JOINTS`.
+
+    `directions` (T, 22, 3) unit bones in any frame; `lengths` (22,) m, which may be another body's.
+    """
+    placed = []
+    for chain in CHAINS[part]:
+        along = np.cumsum(directions[:, list(chain)] * lengths[list(chain)][:, None], axis=1)
+        placed.append(along)
+    return np.concatenate(placed, axis=1)
