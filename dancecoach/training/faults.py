@@ -244,7 +244,8 @@ def _replaced(times: Floats, joints: Floats, part: BodyPart, source: Floats, sha
     bones, yaw = _bones(joints, rate)
     changed = list(PART_BONES[part])
     other = _at(times, bones[:, changed], source)
-    mixed: Floats = bones[:, changed] * (1 - share[:, None, None]) + other * share[:, None, None]
+    weight = share[:, None, None]
+    mixed = np.asarray(bones[:, changed] + (other - bones[:, changed]) * weight, dtype=np.float64)
     bones[:, changed] = _same_length(mixed, bones[:, changed])
     roots = joints[:, 0]
     if part == "body":
