@@ -18,6 +18,7 @@ from dancecoach.types import JOINT_PARENTS, BodyPart, Floats, PoseTrack
 
 RATE = 60.0  # Hz of even steps
 _STEADY = 0.05  # s, standard deviation of the Gaussian over the heading
+_RIGID = 0.01  # of a bone's length; median change up to which it has one
 _PARENTS = np.array(JOINT_PARENTS)
 _ABOVE = np.maximum(_PARENTS, 0)
 
@@ -56,7 +57,7 @@ class Body:
     """A movement in even steps.
 
     `times` (T,) s; `bones` (T, 22, 3) m from parent to joint in the room, 0 for the pelvis; `yaw` (T,) rad; `roots`
-    (T, 3) m; `visibility` (T, 22); `lengths` (22,) m of the bones, their medians.
+    (T, 3) m; `visibility` (T, 22); `lengths` (22,) m of the bones, their medians; `rigid` when they hardly change.
     """
 
     times: Floats
@@ -65,11 +66,8 @@ class Body:
     roots: Floats
     visibility: Floats
     lengths: Floats
+    rigid: bool
     monocular: bool
-
-    def directions(self) -> Floats:
-        """Return the bones (T, 22, 3) as unit vectors in the room."""
-        return np.asarray(self.bones / np.maximum(np.linalg.norm(self.bones, axis=-1, keepdims=True), 1e-9))
 
 
 def body_of(track: PoseTrack, rate: float = RATE) -> Body:
@@ -79,9 +77,11 @@ def body_of(track: PoseTrack, rate: float = RATE) -> Body:
     joints = _sampled(track.times, track.joints, times)
     roots = _sampled(track.times, track.roots, times)
     bones = joints - joints[:, _ABOVE]
-    lengths = np.median(np.linalg.norm(track.joints - track.joints[:, _ABOVE], axis=-1), axis=0)
+    each = np.linalg.norm(track.joints - track.joints[:, _ABOVE], axis=-1)
+    lengths = np.median(each, axis=0)
+    rigid = bool(np.all(np.median(np.abs(each - lengths), axis=0) <= _RIGID * lengths + 1e-6))
     visibility = _sampled(track.times, track.visibility, times)
-    return Body(times, bones, heading(joints, rate), roots, visibility, lengths, track.monocular)
+    return Body(times, bones, heading(joints, rate), roots, visibility, lengths, rigid, track.monocular)
 
 
 def _sampled(times: Floats, values: Floats, when: Floats) -> Floats:
@@ -89,13 +89,30 @@ def _sampled(times: Floats, values: Floats, when: Floats) -> Floats:
     return np.asarray(interp1d(times, values, axis=0, assume_sorted=True)(inside), dtype=np.float64)
 
 
-def limb(directions: Floats, lengths: Floats, part: BodyPart) -> Floats:
+def limb(bones: Floats, part: BodyPart) -> Floats:
     """Return the joints (T, K, 3) m of a limb against its root, in the order of `CHAIN_JOINTS`.
 
-    `directions` (T, 22, 3) unit bones in any frame; `lengths` (22,) m, which may be another body's.
+    `bones` (T, 22, 3) m in any frame.
     """
-    placed = []
+    return np.concatenate([np.cumsum(bones[:, list(chain)], axis=1) for chain in CHAINS[part]], axis=1)
+
+
+def hangs_on(part: BodyPart) -> tuple[int, ...]:
+    """Return for each joint of `CHAIN_JOINTS` the place of the one it hangs on, −1 for the limb's root."""
+    above: list[int] = []
     for chain in CHAINS[part]:
-        along = np.cumsum(directions[:, list(chain)] * lengths[list(chain)][:, None], axis=1)
-        placed.append(along)
-    return np.concatenate(placed, axis=1)
+        above += [-1, *range(len(above), len(above) + len(chain) - 1)]
+    return tuple(above)
+
+
+def fitted_lengths(body: Body, other: Body) -> Floats:
+    """Return by what (22,) the bones of `other` are multiplied to be as long as those of `body`.
+
+    Bone by bone where both have bones; one number for all where lengths waver, as seen by one camera.
+    """
+    ratio = body.lengths / np.maximum(other.lengths, 1e-6)
+    usable = (body.lengths > 0.02) & (other.lengths > 0.02)
+    overall = float(np.median(ratio[usable])) if usable.any() else 1.0
+    if not (body.rigid and other.rigid):
+        return np.full(len(ratio), overall)
+    return np.where(usable & (np.abs(np.log(np.maximum(ratio, 1e-6) / overall)) < 0.35), ratio, overall)

@@ -88,13 +88,15 @@ def draw(
     faults: list[Fault] = []
     for _ in range(number):
         kind = kinds[int(rng.integers(len(kinds)))]
+        choices: Sequence[BodyPart]
         part: BodyPart
         if kind in ("off_balance", "no_level_change"):
             part = "body"
         elif kind == "asymmetric":
             part = ("left_arm", "right_arm")[int(rng.integers(2))]
         else:
-            choices: Sequence[BodyPart] = [*moving, "body"]
+            # Legs cannot lean: they stand.
+            choices = ["left_arm", "right_arm", "torso"] if kind == "posture" else [*moving, "body"]
             part = choices[int(rng.integers(len(choices)))]
         if any(part in (other.part, "body") or other.part == "body" for other in faults):
             continue
@@ -277,7 +279,10 @@ def _bent(
         smooth = gaussian_filter1d(old, 0.1325 / _STIFF * rate, axis=0, mode="nearest")
         new = smooth + (old - smooth) * (1 - share)
     elif fault.kind == "shaky":
-        new = old + _tremor(old, part, fault.amount / 100.0, rate, rng)
+        new = old.copy()
+        for limb in LIMBS if part == "body" else (part,):
+            columns = [place for place, joint in enumerate(changed) if joint in PART_BONES[limb]]
+            new[:, columns] += _tremor(old[:, columns], limb, fault.amount / 100.0, rate, rng)
     elif fault.kind == "posture":
         new = _leaned(old, part, np.deg2rad(fault.amount), rng)
     else:
