@@ -193,7 +193,7 @@ def robot_joints(bodies: Floats, index: Mapping[str, int]) -> Floats:
         # Knee and ankle turn about the same axis, to which thigh, shank and sole are perpendicular.
         shank, sole = _unit(ankle - knee), _unit(ankle - points[:, index[f"{side}_ankle_pitch"]])
         axis = _perpendicular(np.stack([_unit(knee - points[:, index[f"{side}_hip_yaw"]]), shank, sole], 1), across)
-        joints[:, JOINT_INDEX[f"{side}_foot"]] = ankle + 0.03 * sole + 0.1 * _unit(np.cross(sole, -axis))
+        joints[:, JOINT_INDEX[f"{side}_foot"]] = ankle + 0.03 * sole + 0.1 * _unit(np.cross(sole, axis))
         legs.append(np.linalg.norm(knee - hip, axis=1) + np.linalg.norm(ankle - knee, axis=1))
     return joints * (_HUMAN_LEG / float(np.median(legs)))
 

@@ -11,7 +11,7 @@ from dancecoach.types import JOINT_INDEX, Floats
 
 RATE = 60.0  # frames a second, at most, of a prepared motion
 FASTEST = 12.0  # m/s; no joint of a dancer is faster, only a marker that was lost
-_PASSES = 5  # a repaired gap may still be too fast at its ends
+_PASSES = 20  # a repaired gap may still be too fast at its ends
 _SMOOTHED = 25.0  # Hz, kept when the frame rate is reduced; dance has nothing above 15 Hz
 _FEET = tuple(JOINT_INDEX[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
 _LEAST = 8  # frames
