@@ -7,7 +7,7 @@ nothing repeats after one beat. The period is followed through the take by dynam
 (autocorrelation in overlapping windows). Even beats are then laid on the hits of `hits.find_events` by a second one
 (Ellis, "Beat tracking by dynamic programming", J. New Music Research 36, 2007). Those of salsa, where one beat in
 four has no hit and the upper body has many of its own, are laid by what the feet do in all eight counts: at every
-place of the eight-count the speeds of both feet are compared with the steps, and the best course of places is followed.
+place of the eight-count the speeds of both feet are compared with the steps, and the best course is followed.
 """
 
 from __future__ import annotations
@@ -315,7 +315,7 @@ def _settle(beats: Floats, hits: Floats, weights: Floats) -> Floats:
 
 
 def _local_lines(x: Floats, y: Floats, strength: Floats, at: NDArray[np.int_], width: float) -> Floats:
-    """Return the values (B,) at `at` of straight lines fitted around each to points (`x`, `y`) (N,) within `width`."""
+    """Return the values (B,) at `at` of straight lines fitted around each to points (`x`, `y`) (N,) near it."""
     offset = x[None, :] - at[:, None]
     weight = strength * np.exp(-0.5 * (offset / width) ** 2)
     total = weight.sum(axis=1)
