@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dancecoach.offline import Analysis
-from dancecoach.types import JOINT_NAMES, BeatGrid, Pose, PrimitiveScore, Synchrony
+from dancecoach.session import assessments
+from dancecoach.types import JOINT_NAMES, Assessment, BeatGrid, Pose, PrimitiveScore, Synchrony
 
 ANALYSIS = "dancecoach.analysis/1"
 SYNCHRONY = "dancecoach.synchrony/1"
@@ -37,17 +38,26 @@ def synchrony(value: Synchrony) -> dict[str, Any]:
 
 
 def primitives(scores: Sequence[PrimitiveScore]) -> list[dict[str, Any]]:
-    """Return the eight-counts."""
-    return [
-        {
+    """Return the eight-counts; those that were judged have an "assessment"."""
+    tables: list[dict[str, Any]] = []
+    for score in scores:
+        table: dict[str, Any] = {
             "index": score.index,
             "start": _number(score.primitive.start),
             "stop": _number(score.primitive.stop),
             "beat_times": [_number(float(time)) for time in score.primitive.beat_times],
             "synchrony": synchrony(score.synchrony),
         }
-        for score in scores
-    ]
+        if score.assessment is not None:
+            table["assessment"] = assessment(score.assessment)
+        tables.append(table)
+    return tables
+
+
+def assessment(value: Assessment) -> dict[str, Any]:
+    """Return quality, labels, cues, saliency of the 22 joints and place in a choreography; unknown is null."""
+    table: dict[str, Any] = _rounded(assessments.to_table(value))
+    return table
 
 
 def beats(grid: BeatGrid | None) -> dict[str, Any] | None:
@@ -106,6 +116,14 @@ def measured(
         "synchrony": synchrony(total),
         "primitives": primitives(scores),
     }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return _number(value) if isinstance(value, float) else value
 
 
 def _number(value: float | None, digits: int = 4) -> float | None:
