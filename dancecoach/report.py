@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from dancecoach.assessing import Assessed
 from dancecoach.offline import Analysis
 from dancecoach.session import assessments
 from dancecoach.types import JOINT_NAMES, Assessment, BeatGrid, Pose, PrimitiveScore, Synchrony
@@ -13,6 +14,7 @@ from dancecoach.types import JOINT_NAMES, Assessment, BeatGrid, Pose, PrimitiveS
 ANALYSIS = "dancecoach.analysis/1"
 SYNCHRONY = "dancecoach.synchrony/1"
 REPLAY = "dancecoach.replay/1"
+ASSESSMENT = "dancecoach.assessment/1"
 
 
 def synchrony(value: Synchrony) -> dict[str, Any]:
@@ -58,6 +60,36 @@ def assessment(value: Assessment) -> dict[str, Any]:
     """Return quality, labels, cues, saliency of the 22 joints and place in a choreography; unknown is null."""
     table: dict[str, Any] = _rounded(assessments.to_table(value))
     return table
+
+
+def assessed(found: Assessed, **inputs: Any) -> dict[str, Any]:
+    """Return the document of `dancecoach assess`: for every eight-count what was said, its timing beside it."""
+    tables = []
+    for score in found.primitives:
+        timing = score.synchrony
+        table: dict[str, Any] = {
+            "index": score.index,
+            "start": _number(score.primitive.start),
+            "stop": _number(score.primitive.stop),
+            "beat_times": [_number(float(time)) for time in score.primitive.beat_times],
+            "msr": _number(timing.msr),
+            "msr_published": _number(timing.msr_published),
+            "offset_ms": _number(timing.offset_ms, 2),
+            "offsets_ms": {part.part: _number(part.offset_ms, 2) for part in timing.parts},
+            "timing_reason": timing.reason,
+        }
+        if score.assessment is not None:
+            table.update(assessment(score.assessment))
+        tables.append(table)
+    return {
+        "schema": ASSESSMENT,
+        **inputs,
+        "joint_names": list(JOINT_NAMES),
+        "beats": beats(found.grid),
+        "encoders": found.provider or None,
+        "synchrony": synchrony(found.total),
+        "primitives": tables,
+    }
 
 
 def beats(grid: BeatGrid | None) -> dict[str, Any] | None:

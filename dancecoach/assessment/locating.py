@@ -12,10 +12,11 @@ from dancecoach.assessment.kinematics import Body, turned
 from dancecoach.types import MIRROR_JOINTS, Floats
 
 _RATE = 10.0  # Hz at which postures are compared
-_SPEEDS = np.linspace(0.86, 1.16, 11)
+_SPEEDS = np.arange(85, 117, 3) / 100.0  # 1 is among them
 _BONES = (3, 9, 15, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)  # trunk, head and limbs
 _MIRRORED = [_BONES.index(MIRROR_JOINTS[joint]) for joint in _BONES]
 _WEIGHTS = np.sqrt([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0])
+_NEAR = 0.4  # s
 _PLAINLY = 0.8  # of the unmirrored distance that the mirrored one has to be below
 
 
@@ -24,7 +25,7 @@ class Found:
     """The best place: `start` s in the longer one, `speed` of the shorter (1.1 is faster), `mirrored`, `distance`.
 
     `distance` is the root mean square angle between bones, rad; `others` the least distance anywhere else (more than
-    half the length away).
+    half the length away); `near` the least distance within 0.4 s of where it was expected, at its own speed.
     """
 
     start: float
@@ -32,6 +33,7 @@ class Found:
     mirrored: bool
     distance: float
     others: float
+    near: float
 
 
 class Postures:
@@ -60,8 +62,13 @@ def _mirror(postures: Floats) -> Floats:
     return np.asarray(postures[:, _MIRRORED] * np.array([-1.0, 1.0, 1.0]))
 
 
-def locate(dancer: Postures, start: float, stop: float, longer: Postures) -> Found | None:
-    """Return where the dancer's movement from `start` to `stop` s is in `longer`; None when that is too short."""
+def locate(
+    dancer: Postures, start: float, stop: float, longer: Postures, expected: float | None = None
+) -> Found | None:
+    """Return where the dancer's movement from `start` to `stop` s is in `longer`; None when that is too short.
+
+    `expected` s is where in `longer` it would start if nothing were moved.
+    """
     distances: dict[bool, float] = {}
     candidates: list[tuple[float, float, bool, float, Floats, Floats]] = []
     for speed in _SPEEDS:
@@ -93,4 +100,9 @@ def locate(dancer: Postures, start: float, stop: float, longer: Postures) -> Fou
     place, speed, _, distance, places, course = chosen
     away = np.abs(places[: len(course)] - place) > (stop - start) / 2
     others = float(course[away].min()) if away.any() else np.inf
-    return Found(place, speed, mirrored, distance, others)
+    near = np.inf
+    for _, own_speed, own_mirrored, _, places, course in candidates:
+        if expected is not None and own_mirrored == mirrored and abs(own_speed - 1) < 0.015:
+            close = np.abs(places[: len(course)] - expected) < _NEAR
+            near = float(course[close].min()) if close.any() else np.inf
+    return Found(place, speed, mirrored, distance, others, near)
