@@ -250,7 +250,9 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
     for kind in kinds:
         same = [each for each in findings if each.kind == kind and each.part != "body"]
         concerned = {each.part for each in same} & set(moving)
-        if len(same) < 3 or len(concerned) < max(3, len(moving) - 1):
+        # Whoever stands still with most limbs does so with all, however the others' difference is explained.
+        least = 3 if kind == "missed" else max(3, len(moving) - 1)
+        if len(same) < 3 or len(concerned) < least:
             continue
         middle = float(np.median([each.amount for each in same]))
         if max(each.amount for each in same) > 2 * middle or (
@@ -259,7 +261,7 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
             continue
         where = np.asarray(np.mean([each.where for each in same], axis=0))
         share = float(np.mean([each.share for each in same]))
-        findings = [each for each in findings if each not in same]
+        findings = [each for each in findings if each not in same and kind != "missed"]
         findings.append(Finding("body", kind, middle, share, where))
     small = {each.part: each for each in findings if each.kind == "small"}
     for arm, leg, other_arm, other_leg in _SIDES:

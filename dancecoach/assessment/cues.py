@@ -11,7 +11,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from dancecoach.assessment.comparison import Comparison, Finding
 from dancecoach.assessment.kinematics import RATE, Body, limb, turned
-from dancecoach.assessment.rubric import RULES, severity
+from dancecoach.assessment.rubric import RULES, TWINS, severity
 from dancecoach.types import LIMBS, BodyPart, Cue, FaultKind, Floats, Primitive, Synchrony
 
 MOST = 2  # cues of one eight-count that are shown
@@ -69,7 +69,9 @@ def measured_faults(compared: Comparison, monocular: bool) -> list[tuple[BodyPar
     for finding in compared.findings:
         least = TOLERANCES[finding.kind][monocular]
         fade = min(max((finding.amount - least / 2) / (least / 2), 0.0), 1.0)
-        faults.append((finding.part, finding.kind, finding.amount * fade))
+        # A weak side is an arm and a leg.
+        parts = (finding.part, TWINS[finding.part]) if finding.kind == "asymmetric" else (finding.part,)
+        faults += [(part, finding.kind, finding.amount * fade) for part in parts]
     return faults
 
 

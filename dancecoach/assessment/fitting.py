@@ -332,7 +332,7 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
     still = danced < _STILL**2 * usual
     taken = np.zeros(len(path), dtype=bool)
     for start, stop in _pieces(still.astype(np.float64)):
-        if wanted[start:stop].mean() > 3 * _STILL**2 * usual:
+        if wanted[start:stop].mean() > 4 * danced[start:stop].mean() + 0.01 * usual:
             taken[max(0, start - edge) : stop + edge] = True
     return _given_up("missed", taken, path, extended, -0.5 * edge * _number(taken) / len(path))
 

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
 from dancecoach.assessment.kinematics import heading, turned
-from dancecoach.assessment.rubric import RULES, score, severity
+from dancecoach.assessment.rubric import RULES, TWINS, score, severity
 from dancecoach.types import JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
 
 TRAINED: tuple[FaultKind, ...] = ("late", "early", "uneven", "small", "stiff", "shaky", "posture", "missed")
@@ -42,9 +42,6 @@ PART_BONES: dict[BodyPart, tuple[int, ...]] = {
     "body": tuple(range(1, 22)),
 }
 _LENGTHS = {"left_arm": 2, "right_arm": 2, "left_leg": 3, "right_leg": 3, "torso": 5, "body": 4}  # bones to the end
-_TWIN: dict[BodyPart, BodyPart] = {
-    "left_arm": "left_leg", "left_leg": "left_arm", "right_arm": "right_leg", "right_leg": "right_arm",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Fault:
 
 def parts_of(fault: Fault) -> tuple[BodyPart, ...]:
     """Return the parts a fault changes: of an asymmetry, arm and leg of the weak side; else its own."""
-    return (fault.part, _TWIN[fault.part]) if fault.kind == "asymmetric" else (fault.part,)
+    return (fault.part, TWINS[fault.part]) if fault.kind == "asymmetric" else (fault.part,)
 
 
 def quality_of(faults: Iterable[Fault]) -> float:
