@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import detrend
 
-from dancecoach.assessment.fitting import MARGIN, Explanation, Path, explain
+from dancecoach.assessment.fitting import MARGIN, PENALTY, Explanation, Path, explain
 from dancecoach.assessment.kinematics import CHAIN_JOINTS, RATE, Body, fitted_lengths, hangs_on, limb, turned
 from dancecoach.assessment.rubric import RULES
 from dancecoach.types import JOINT_COUNT, LIMBS, BodyPart, FaultKind, Floats
@@ -220,8 +220,8 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]
     best: tuple[float, list[Explanation], Floats, Pair] | None = None
     for pair in pairs:
         found, left = explain(*pair, floor, sway=part == "torso")
-        # Of two frames that explain alike, the one that needs fewer explanations.
-        cost = (float(left.mean()) + floor**2) * 1.3 ** len(found)
+        # Of two frames that explain alike, the one that needs fewer and simpler explanations.
+        cost = (float(left.mean()) + floor**2) * math.prod(1.3 * PENALTY[each.kind] for each in found)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
     assert best is not None

@@ -44,12 +44,13 @@ _EVERY = 3  # steps; lateness is looked for at every third
 _BEND = 0.001  # of the usual error; what a change of lateness by one step costs
 _STILL = 0.2  # of the usual speed
 _SHORTEST = 0.25  # s of a missed or different move
-_EDGE = 0.2  # s at either end of a missed move in which it fades
+_EDGE = 0.1  # s before a missed move in which it begins
+_BACK = 0.5  # s after it in which one may catch up
 _MOST = 3  # explanations of one limb
 _HELPS = 0.30  # of the error that an explanation has to take away
 
 # What an explanation with many parameters has to beat the single-valued ones by.
-_PENALTY: dict[FaultKind, float] = {
+PENALTY: dict[FaultKind, float] = {
     "late": 1.0,
     "small": 1.0,
     "stiff": 1.1,
@@ -122,8 +123,8 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
         if not fits:
             break
-        best = min(fits, key=lambda fit: (fit.error + floor**2) * _PENALTY[fit.kind])
-        if best.error * math.sqrt(_PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
+        best = min(fits, key=lambda fit: (fit.error + floor**2) * PENALTY[fit.kind])
+        if best.error * math.sqrt(PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
             break
         after = _error(path, _inner(best.predicted))
         share = 1 - best.error / before.mean()
@@ -328,13 +329,25 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
     inner = _inner(extended)
     danced, wanted = _speed(path), _speed(inner)
     usual = float(wanted.mean())
-    edge = int(_EDGE * RATE)
     still = danced < _STILL**2 * usual
+    apart = _error(path, inner)
     taken = np.zeros(len(path), dtype=bool)
+    held = 0
     for start, stop in _pieces(still.astype(np.float64)):
-        if wanted[start:stop].mean() > 4 * danced[start:stop].mean() + 0.01 * usual:
-            taken[max(0, start - edge) : stop + edge] = True
-    return _given_up("missed", taken, path, extended, -0.5 * edge * _number(taken) / len(path))
+        if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
+            continue
+        # It begins where the two part, and the way back to where one should be belongs to it.
+        parted = np.flatnonzero(apart[start:stop] > 0.02 * apart[start:stop].max())
+        first = start + int(parted[0]) if len(parted) else start
+        last = stop
+        while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > 0.02 * apart[start:stop].max():
+            last += 1
+        taken[max(0, first - int(_EDGE * RATE)) : last + 3] = True
+        held += last - first
+    if held == 0:
+        return None
+    fit = _given_up("missed", taken, path, extended, 0.0)
+    return fit and _Fit(fit.kind, (held / len(path)) * 100, fit.predicted, fit.error)
 
 
 def _number(taken: Floats) -> int:
