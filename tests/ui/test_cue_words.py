@@ -129,7 +129,7 @@ def test_what_it_is_with_how_sure() -> None:
 
 
 def test_quality_in_words() -> None:
-    assert words.quality_words(Quality(71.0, 36.0, "B")) == "B, 71 of 100 (61 to 81), judged by itself"
+    assert words.quality_words(Quality(71.0, 36.0, "B")) == "B, 71 of 100 (90 % sure: 61 to 81), judged by itself"
     assert words.quality_words(Quality(reason="Feet out of frame")) == "– unknown: Feet out of frame"
     assert words.grade_letter(None) == "–"
 
@@ -137,7 +137,7 @@ def test_quality_in_words() -> None:
 def test_an_eight_count_in_lines() -> None:
     lines = words.score_words(fake.scores()[-1])
     assert lines[:2] == ["Eight-count 12", "In time 71 %, +19 ms"]
-    assert lines[2] == "Quality B, 71 of 100 (61 to 81), against the reference"
+    assert lines[2] == "Quality B, 71 of 100 (90 % sure: 61 to 81), against the reference"
     assert lines[4] == "Left arm 80 ms late on 3 and 7 (83 ms · counts 3 and 7 · sure)"
     unknown = words.score_words(fake.scores((None,))[0])
     assert "Quality – unknown: Feet out of frame" in unknown

@@ -284,7 +284,7 @@ def learned(name: str, folder: Path) -> None:
 def test_the_eight_count_at_the_cursor_is_told_in_words(judged: ReviewWindow) -> None:
     judged.playback.seek(21.0)
     text = judged.verdict.text()
-    assert text.startswith("Quality C, 66 of 100 (56 to 76), against the reference")
+    assert text.startswith("Quality C, 66 of 100 (90 % sure: 56 to 76), against the reference")
     assert "salsa, sure" in text and "Left arm 80 ms late on 3 and 7" in text
     judged.playback.seek(13.0)
     assert judged.verdict.text() == "Quality – unknown: Feet out of frame\nunknown style"
