@@ -41,7 +41,7 @@ from dancecoach.ui.overlays.quality import QualityOverlay
 from dancecoach.ui.overlays.skeleton import SkeletonOverlay
 from dancecoach.ui.overlays.status import StatusOverlay
 from dancecoach.ui.overlays.strip import StripOverlay, placed, score_at
-from dancecoach.ui.theme import make_theme
+from dancecoach.ui.theme import make_theme, text_width
 
 from . import fake
 
@@ -455,6 +455,17 @@ def test_cues_are_large_with_their_evidence_smaller() -> None:
         "36 % · counts 1, 3 and 5 · likely",
     ]
     assert len(places_of(pixels, "text")) > 500
+
+
+@pytest.mark.parametrize("width", range(430, 640, 15))
+def test_cues_leave_no_single_word_on_a_line(width: int) -> None:
+    snapshot = fake.judged(advice=(Advice(10.0, 12, fake.LATE_ARM),))
+    (box,) = cue_boxes(snapshot, QRectF(0, 0, width, 400), False, THEME)
+    needed = text_width("Left arm 80 ms late on 3 and 7", THEME.px(4.7), True)
+    one_line = box.height() < 1.6 * THEME.px(4.7) + 5 * THEME.unit
+    room = width - 8.6 * THEME.px(1.0)
+    if not 0.75 * needed < room < 0.85 * needed:  # letters grow in steps
+        assert one_line == (room > 0.8 * needed)
 
 
 def test_cues_praise_in_another_colour_and_with_another_sign() -> None:
