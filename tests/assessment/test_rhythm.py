@@ -111,6 +111,14 @@ def test_salsa_is_counted_as_dancers_count_it(recordings: Path) -> None:
     assert all(error < 0.06 or sure < 0.5 for error, sure in zip(errors, confidences, strict=True))
 
 
+def test_a_tempo_that_is_known_is_only_followed(recordings: Path) -> None:
+    for take in ("10", "12"):
+        for dancer in ("60", "61"):
+            grid = rhythm_of(_salsa(recordings, f"{dancer}_{take}"), SALSA[take]).beats
+            assert grid is not None
+            assert abs(grid.tempo / SALSA[take] - 1) < 0.04
+
+
 def test_leader_and_follower_step_on_the_same_counts(recordings: Path) -> None:
     """Each is measured alone; that they agree within the bar of four is no accident."""
     agreements = []
