@@ -38,6 +38,7 @@ _SHORTEST = 6.0  # s
 _WINDOW, _HOP = 16.0, 2.0  # s of the tempogram
 _LONGEST_LAG = 6.5  # s
 _STEP = 0.005  # of the period, between candidates
+_KNOWN = 10  # candidates on either side of a tempo that is known
 _GLOBAL = 0.5  # share of the whole take in the evidence of a window
 # Beats per minute that each pattern is usually danced at, a mild preference among multiples.
 _USUAL: Mapping[Pattern, float] = {"even": 125.0, "salsa": 170.0}
@@ -88,10 +89,11 @@ def find_rhythm(track: PoseTrack) -> BeatGrid | None:
     return rhythm_of(track).beats
 
 
-def rhythm_of(track: PoseTrack) -> Rhythm:
+def rhythm_of(track: PoseTrack, tempo: float | None = None) -> Rhythm:
     """Return the rhythm of a take, 60…200 BPM, or the reason why there is none.
 
-    Counts 1…8 fit the steps of salsa up to an exchange of halves (1 and 5); elsewhere 1 is the liveliest count.
+    Counts 1…8 fit the steps of salsa up to an exchange of halves (1 and 5); elsewhere 1 is the liveliest count. Where
+    the `tempo` BPM is known (to 5 %) it is only followed, and all that is asked is where the beats are.
     """
     if len(track) < 8 or track.times[-1] - track.times[0] < _SHORTEST:
         return Rhythm(None, "too short")
@@ -102,11 +104,11 @@ def rhythm_of(track: PoseTrack) -> Rhythm:
     if float(np.sqrt((speeds**2).mean(axis=0)).max()) < _STILL:
         return Rhythm(None, "hardly moves")
     varying = speeds - gaussian_filter1d(speeds, _TREND * _RATE, axis=0)
-    found = [_follow(varying, pattern) for pattern in ("even", "salsa")]
+    found = [_follow(varying, pattern, tempo) for pattern in ("even", "salsa")]
     pattern, evidence, centres, periods = max(
         found, key=lambda each: each[1] - float(_doubt(each[3], each[0]).mean())
     )
-    if evidence < _LEAST:
+    if evidence < _LEAST and tempo is None:
         return Rhythm(None, "nothing recurs", pattern, evidence)
     if pattern == "salsa":
         beats, places = _step(times, varying, centres, periods)
@@ -145,11 +147,13 @@ def _speeds(track: PoseTrack) -> tuple[Floats, Floats]:
     return times, np.nan_to_num(speeds)
 
 
-def _follow(speeds: Floats, pattern: Pattern) -> tuple[Pattern, float, Floats, Floats]:
-    """Return the pattern, its evidence, and the period (W,) s that explains `speeds` (N, 8) best at times (W,) s."""
+def _follow(speeds: Floats, pattern: Pattern, tempo: float | None) -> tuple[Pattern, float, Floats, Floats]:
+    """Return pattern, evidence, and times (W,) s with the periods (W,) s that explain `speeds` (N, 8) best."""
     count = len(speeds)
     slowest = _SLOWEST_OF[pattern]
     candidates = 60.0 / slowest * np.exp(-_STEP * np.arange(int(math.log(FASTEST / slowest) / _STEP) + 1))
+    if tempo is not None:
+        candidates = 60.0 / tempo * np.exp(_STEP * np.arange(-_KNOWN, _KNOWN + 1))
     seconds = count / _RATE
     centres = np.linspace(0.0, seconds, max(round(seconds / _HOP), 1) + 1)
     whole = _evidence(speeds, np.ones(count), pattern, candidates)
@@ -163,7 +167,8 @@ def _follow(speeds: Floats, pattern: Pattern) -> tuple[Pattern, float, Floats, F
     table = np.stack(rows)
     columns = np.arange(len(candidates))
     cost = _CHANGE * np.minimum(np.abs(columns[:, None] - columns), 60.0)
-    path = _best_path(table - _doubt(candidates, pattern), cost)
+    doubt = 0.0 if tempo is not None else _doubt(candidates, pattern)
+    path = _best_path(table - doubt, cost)
     evidence = float(table[np.arange(len(path)), path].mean())
     return pattern, evidence, centres, _between(table, path, candidates)
 

@@ -2,8 +2,9 @@
 
 The rhythm of a take is measured (`assessment.rhythm`), a piece in a fitting style is composed, performed on exactly
 those X
-OUT holds one `NAME.npz` for each pair, with `features` (T, 56), `alternatives` (V, T, 56), `beats` (B,) s and
-`counts` (B,), for clips of the procedural dancer also `times` (T,) s and `joints` (T, 22, 3) m; and `pairs.json`.
+OUT holds one `NAME.npz` for each pair, with `features` (T, 56) at 30 rows a second from the first pose on, its time
+`start` (1,) s, `alternatives` (V, T, 56), `beats` (B,) s and `counts` (B,), for clips of the procedural dancer also
+`times` (T,) s and `joints` (T, 22, 3) m; and `pairs.json`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ Array = NDArray[np.float32]
 _RATE = 22_050  # Hz
 _SEED = 20_240_607
 _ALTERNATIVES = 1  # further pieces on the same beats
+_UNSURE = 0.15  # confidence of beats on which no music is laid
 _LARGEST = 256 * 1024**2  # bytes unpacked
 _CLIP_SECONDS = 30.0
 # Music that dances are danced to; others get any style that is played at their tempo.
@@ -51,10 +53,10 @@ _AMONG = 1.06  # how far outside a style's usual tempi it is still played
 class Pair:
     """One motion's music.
 
-    `name` of the take; `features` (T, 56) at the poses of the motion; `alternatives` (V, T, 56), other music on the
-    same beats; `beats` (B,) s of the motion's clock, with `counts` (B,) 1…8; `style` of the music; `confidence` of
-    the beats, 0…1 (1 where they are known); `times` (T,) s and `joints` (T, 22, 3) m of a procedural dancer, None of
-    others.
+    `name` of the take; `features` (T, 56), row k at `start` + k/30 s of the motion's clock; `start` s of its first
+    pose; `alternatives` (V, T, 56), other music on the same beats; `beats` (B,) s of the motion's clock, their
+    `counts` (B,) 1…8; `style` of the music; `confidence` of the beats, 0…1 (1 where they are known); `times` (T,) s
+    and `joints` (T, 22, 3) m of a procedural dancer, None of others.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Pair:
     tempo: float
     confidence: float
     held_out: bool
+    start: float
     times: Floats | None = None
     joints: Floats | None = None
 
@@ -208,18 +211,20 @@ def style_for(style: str, tempo: float, seed: int) -> str:
     return random.Random(seed).choices(list(fitting), list(fitting.values()))[0]
 
 
-def _features(sound: Array, rows: NDArray[np.intp]) -> Array:
-    """Return the features (T, 56) of `sound` (N,) at `rows` (T,)."""
-    found = MusicFeatures(_RATE).step(np.pad(sound, (0, _RATE // 10)))
-    return np.asarray(found[np.minimum(rows, len(found) - 1)])
+def _features(sound: Array, rows: int) -> Array:
+    """Return the first `rows` features (T, 56) of `sound` (N,)."""
+    return MusicFeatures(_RATE).step(sound)[:rows]
 
 
 def _pair_of_take(corpus: Path, out: Path, band: _Band, take: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"file": take["file"], "take": take["take"], "held_out": bool(take["held_out"])}
     track = read_motion(corpus / take["file"])
-    rhythm = rhythm_of(track)
+    known = take.get("tempo")
+    rhythm = rhythm_of(track, known)
     if rhythm.beats is None:
         return {**row, "reason": rhythm.reason}
+    if rhythm.beats.confidence < _UNSURE and known is None:
+        return {**row, "reason": "its rhythm is unsure"}
     beats = rhythm.beats
     seed = zlib.crc32(take["file"].encode()) ^ _SEED
     style = style_for(take["style"], beats.tempo, seed)
@@ -229,7 +234,10 @@ def _pair_of_take(corpus: Path, out: Path, band: _Band, take: dict[str, Any]) ->
         features, alternatives = _music_of(
             track, beats, (style, style_for("", beats.tempo, seed + 1)), seed, band, row
         )
-        _write(path, features=features, alternatives=alternatives, beats=beats.beat_times, counts=beats.counts)
+        _write(
+            path, features=features, alternatives=alternatives, beats=beats.beat_times, counts=beats.counts,
+            start=track.times[:1],
+        )  # fmt: skip
     return row
 
 
@@ -237,8 +245,9 @@ def _music_of(
     track: PoseTrack, beats: BeatGrid, styles: Sequence[str], seed: int, band: _Band, row: dict[str, Any]
 ) -> tuple[Array, Array]:
     start = float(track.times[0])
-    rows = np.round((track.times - start) * ROWS_PER_SECOND).astype(np.intp)
-    seconds = float(track.times[-1]) - start + 0.5
+    seconds = float(track.times[-1]) - start
+    rows = int(seconds * ROWS_PER_SECOND + 1e-6) + 1
+    seconds += 0.5
     instruments = band.instruments(row["held_out"])
     found = []
     for number, style in enumerate(styles):
@@ -286,16 +295,13 @@ def _pair_of_clip(out: Path, band: _Band, number: int) -> dict[str, Any]:
     }
     path = out / f"dancer-{number:02d}.npz"
     if not path.is_file():
-        rows = np.arange(len(clip.times))
-        found = [
-            _features(
-                music_on(grid, style, _CLIP_SECONDS + 0.5, seed + place, band.instruments(held_out), place == 1), rows
-            )
-            for place, style in enumerate(styles)
-        ]
+        instruments, seconds = band.instruments(held_out), _CLIP_SECONDS + 0.5
+        sounds = [music_on(grid, style, seconds, seed + place, instruments, place == 1)
+                  for place, style in enumerate(styles)]  # fmt: skip
+        found = [_features(sound, len(clip.times)) for sound in sounds]
         _write(
             path, features=found[0], alternatives=np.stack(found[1:]), beats=clip.beats, counts=clip.counts,
-            times=clip.times, joints=clip.joints.astype(np.float32),
+            start=np.zeros(1), times=clip.times, joints=clip.joints.astype(np.float32),
         )  # fmt: skip
     return row
 
@@ -361,6 +367,7 @@ def _checked(row: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Pair:
         tempo=float(row["tempo"]),
         confidence=float(row["confidence"]),
         held_out=bool(row["held_out"]),
+        start=float(arrays["start"][0]),
         times=arrays.get("times"),
         joints=arrays.get("joints"),
     )
