@@ -184,6 +184,14 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
         help="what 'bench beats --json' wrote, for the card",
     )
 
+    text = "Bring recorded motion into one folder to train with: repaired, at 60 frames a second, labelled."
+    prepare = models.add_parser("prepare", parents=[common], help=text, description=text)
+    prepare.set_defaults(run=_train_prepare)
+    prepare.add_argument("kind", choices=("cmu", "g1", "aist", "imperial", "folder"), help="whose files they are")
+    prepare.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="folder of the corpus")
+    prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="what is there already stays")
+    prepare.add_argument("--fps", type=float, metavar="F", help="true frame rate, where the files' is wrong")
+
 
 def _size(text: str) -> tuple[int, int]:
     width, mark, height = text.partition("x")
@@ -385,6 +393,14 @@ def _train_beats(options: argparse.Namespace) -> int:
             command=_train_command(options),
         )
     )
+    return 0
+
+
+def _train_prepare(options: argparse.Namespace) -> int:
+    from dancecoach.training.motion_corpora import prepare
+
+    for name, (count, seconds) in sorted(prepare(options.kind, options.sources, options.out, options.fps).items()):
+        print(f"{name}: {count} takes, {seconds:.0f} s")
     return 0
 
 

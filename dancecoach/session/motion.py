@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -64,15 +65,34 @@ def read_motion(path: Path, fps: float | None = None) -> PoseTrack:
     raise FileFormatError(f"{path.name} is not a motion file.", _KINDS)
 
 
-def _read_npz(path: Path, fps: float | None) -> PoseTrack:
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, Floats]:
+    """Return the arrays of numbers in an NPZ file, float64, by name; without `names` all of them.
+
+    A name that is not there is left out, and so is, without `names`, what does not hold numbers. Nothing is
+    allocated before its size is checked, and nothing pickled is read.
+
+    Raises
+    ------
+    FileFormatError
+        When the file is damaged or not an NPZ file.
+    """
+    arrays: dict[str, Floats] = {}
+    broken = (OSError, EOFError, ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            arrays = {
-                key: _read_array(archive, members[key], path.name) for key in ("times", "joints") if key in members
-            }
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            for entry in archive.infolist():
+                key = entry.filename.removesuffix(".npy")
+                if names is None or key in names:
+                    values = _read_array(archive, entry, path.name, strict=names is not None)
+                    if values is not None:
+                        arrays[key] = values
+    except broken as error:
         raise FileFormatError(f"The motion file {path.name} cannot be read ({error}).", _REMEDY) from error
+    return arrays
+
+
+def _read_npz(path: Path, fps: float | None) -> PoseTrack:
+    arrays = read_arrays(path, ("times", "joints"))
     joints = arrays.get("joints")
     if joints is None or ("times" not in arrays and fps is None):
         raise FileFormatError(f"{path.name} lacks {'joints' if joints is None else 'times'}.", _REMEDY)
@@ -89,8 +109,8 @@ def _read_npz(path: Path, fps: float | None) -> PoseTrack:
     return _hip_centred(times, joints, path.name)
 
 
-def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Floats:
-    """Return a member as float64; its size is checked before anything is allocated."""
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, strict: bool) -> Floats | None:
+    """Return a member as float64, None for other things than numbers unless `strict`; first its size is checked."""
     with archive.open(entry) as file:
         version = npy.read_magic(file)  # type: ignore[no-untyped-call]
         if version == (1, 0):
@@ -100,6 +120,8 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
         else:
             raise ValueError("an unknown kind of array")
         if dtype.kind not in "fiu":
+            if not strict:
+                return None
             raise FileFormatError(f"{entry.filename} in {name} does not hold numbers.", _REMEDY)
         size = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
         if size > min(_LARGEST, entry.file_size) or (len(shape) and shape[0] > _MOST_POSES):

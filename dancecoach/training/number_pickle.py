@@ -1,0 +1,207 @@
+"""Pickled numbers without pickle's powers.
+
+Some corpora come as pickles. A pickle is a program; here only plain containers, text, numbers and NumPy arrays of
+numbers are let through, everything else is refused before it is run. NumPy's own functions are never called by the
+file: what it says about an array is checked and the array built from it afterwards.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancecoach.errors import FileFormatError
+
+_LARGEST = 1024**3  # bytes of the file, and of an array
+_MOST_STEPS = 5_000_000
+_DEEPEST = 8
+_REMEDY = "Download it again from its publisher."
+# Steps that make numbers, text, containers, and call what `find_class` returned. No instances of classes, no
+# extensions, no persistent objects, no out-of-band buffers.
+_STEPS = frozenset(
+    {
+        "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK",
+        "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET",
+        "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
+        "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+        "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+        "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS",
+        "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
+    }
+)  # fmt: skip
+_MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"})
+
+
+class _Maker:
+    """A function the file may call; nothing can be set on it."""
+
+    __slots__ = ("_make",)
+    _make: Callable[..., Any]
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_make", make)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._make(*arguments)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise pickle.UnpicklingError("a function is changed")
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a function is changed")
+
+
+class _Dtype:
+    """What the file says an array's numbers are."""
+
+    __slots__ = ("_order", "_text")
+
+    def __init__(self, text: Any, *_: Any) -> None:
+        self._text, self._order = text, "<"
+
+    def __setstate__(self, state: Any) -> None:
+        self._order = state[1]
+
+    def numbers(self) -> np.dtype[Any]:
+        if not isinstance(self._text, str) or self._text not in _NUMBERS or self._order not in ("<", ">", "|", "="):
+            raise pickle.UnpicklingError(f"an array of {str(self._text)[:20]}")
+        return np.dtype(f"{self._order}{self._text}")
+
+
+_NUMBERS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1"}
+
+
+class _Array:
+    """What the file says an array is; `values` once that was checked."""
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: NDArray[Any] | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, data = state
+        self.values = _array(data, dtype, shape, "F" if fortran else "C")
+
+
+def _array(data: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray[Any]:
+    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes) or not isinstance(shape, tuple):
+        raise pickle.UnpicklingError("an array of objects")
+    if len(shape) > 8 or not all(type(side) is int and 0 <= side <= _LARGEST for side in shape):
+        raise pickle.UnpicklingError("an array without a shape")
+    numbers = dtype.numbers()
+    if math.prod(shape) * numbers.itemsize != len(data):
+        raise pickle.UnpicklingError("an array cut short")
+    values = np.frombuffer(data, numbers).reshape(shape, order="F" if order == "F" else "C")
+    return values.astype(numbers.newbyteorder("="))
+
+
+def _scalar(dtype: Any, data: Any) -> Any:
+    return _array(data, dtype, ())[()].item()
+
+
+def _buffered(data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    array = _Array()
+    array.values = _array(data, dtype, shape, order)
+    return array
+
+
+def _reconstruct(kind: Any, *_: Any) -> _Array:
+    if kind is not _NDARRAY:
+        raise pickle.UnpicklingError("an array of an unknown kind")
+    return _Array()
+
+
+def _encode(text: Any, encoding: Any) -> bytes:
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError("text of an unknown encoding")
+    return text.encode("latin-1")
+
+
+def _refuse(*_: Any) -> None:
+    raise pickle.UnpicklingError("an array of an unknown kind")
+
+
+_NDARRAY = _Maker(_refuse)
+_ALLOWED = {
+    ("_codecs", "encode"): _Maker(_encode),
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): _Maker(_Dtype),
+}
+for _core in ("numpy.core", "numpy._core"):
+    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _Maker(_reconstruct)
+    _ALLOWED[f"{_core}.multiarray", "scalar"] = _Maker(_scalar)
+    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _Maker(_buffered)
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name}"[:80]) from None
+
+
+def read_numbers(path: Path) -> Any:
+    """Read a pickle of plain containers, text, numbers and arrays of numbers.
+
+    Raises
+    ------
+    FileFormatError
+        When it is damaged, too large, or holds anything else; nothing of it has then been run.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise FileFormatError(f"{path.name} is too large.", _REMEDY)
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path.name} cannot be read ({error.strerror}).", "Check its permissions.") from error
+    try:
+        _inspect(data)
+        return _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load(), 0)
+    except pickle.UnpicklingError as error:
+        raise FileFormatError(f"{path.name} holds more than numbers ({error}); it was not read.", _REMEDY) from error
+    except Exception as error:  # a hostile file may make the unpickler raise nearly anything
+        raise FileFormatError(f"{path.name} cannot be read ({type(error).__name__}).", _REMEDY) from error
+
+
+def _inspect(data: bytes) -> None:
+    """Go through the steps without taking them: only those that are allowed, and no memory by mere announcement."""
+    for count, (step, argument, _) in enumerate(pickletools.genops(data)):
+        if step.name not in _STEPS:
+            raise pickle.UnpicklingError(f"step {step.name}")
+        if count > _MOST_STEPS or (step.name in _MEMO and int(argument or 0) > _MOST_STEPS):
+            raise pickle.UnpicklingError("too many steps")
+        if step.name == "GLOBAL" and tuple(str(argument).split(" ", 1)) not in _ALLOWED:
+            raise pickle.UnpicklingError(str(argument)[:80])
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return what was read with its arrays as arrays."""
+    if depth > _DEEPEST:
+        raise pickle.UnpicklingError("containers in containers without end")
+    if isinstance(value, _Array):
+        if value.values is None:
+            raise pickle.UnpicklingError("an array without values")
+        return value.values
+    if isinstance(value, dict):
+        return {_key(key): _plain(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each, depth + 1) for each in value]
+    if value is None or isinstance(value, str | bytes | int | float):
+        return value
+    raise pickle.UnpicklingError(type(value).__name__)
+
+
+def _key(key: Any) -> str | int:
+    if not isinstance(key, str | int):
+        raise pickle.UnpicklingError("a dictionary of an unknown kind")
+    return key
