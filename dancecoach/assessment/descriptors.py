@@ -168,7 +168,10 @@ def _together(one: Floats, other: Floats) -> Floats:
     lags = range(-_LAGS, _LAGS + 1)
     count = len(first)
     agreement = np.array(
-        [float(first[max(0, lag) : count + min(0, lag)] @ second[max(0, -lag) : count + min(0, -lag)]) for lag in lags]
+        [
+            float(first[max(0, lag) : count + min(0, lag)] @ second[max(0, -lag) : count + min(0, -lag)])
+            for lag in lags
+        ]
     )
     agreement /= scale
     best = int(np.argmax(agreement))

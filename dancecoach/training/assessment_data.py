@@ -7,7 +7,6 @@ without a fault, then with faults of several strengths, so that their order can 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +17,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from dancecoach.assessment.motion_features import CHANNELS, RATE, MotionFeatures
+from dancecoach.assessment.rhythm import find_rhythm
 from dancecoach.assessment.rubric import RULES, severity
-from dancecoach.errors import FileFormatError
+from dancecoach.training import corpus
 from dancecoach.training.faults import TRAINED, Fault, draw, inject, parts_of
 from dancecoach.types import JOINT_COUNT, JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
 
@@ -39,29 +39,38 @@ _ENDS: dict[BodyPart, tuple[str, str]] = {
 _WEBCAM = 0.33  # share of windows seen as by a webcam
 _BLIND = 0.35  # share of windows without known beats
 # Takes that choose between networks and calibrate them; not trained on, and not the held-out ones of the figures.
-VALIDATION = ("60_13", "61_13", "05_12", "05_16", "94_14", "08_01", "02_04")
+VALIDATION = ("60_13", "61_13", "05_12", "05_16", "94_14", "08_01", "02_04", "J_Dance3_Broadway", "B_LongDance")
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A take of the corpus at 30 Hz: `joints` (T, 22, 3) m in the room; `beats` (B,) s; `music` (T, F) features."""
+    """A take of the corpus at 30 Hz.
+
+    `joints` (T, 22, 3) m in the room; `beats` (B,) s, the first of them `first_count`; `music` (T, F) features.
+    """
 
     name: str
     corpus: str
     performer: str
-    style: str | None
+    style: str
     dancing: bool
     held_out: bool
     joints: Floats
     beats: Floats | None = None
+    first_count: int = 1
     music: Array | None = None
 
     @property
     def times(self) -> Floats:
         """The times (T,) s."""
         return np.arange(len(self.joints)) / RATE
+
+    @property
+    def style_index(self) -> int:
+        """Its place in `STYLES`; −1 where it has none of them, or only the name of a clip says so (robots)."""
+        return STYLES.index(self.style) if self.style in STYLES and self.corpus != "g1" else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +95,33 @@ class Clip:
         return MotionFeatures().block(self.joints, self.visibility, self.positions)
 
 
-def read_corpus(folder: Path, beats: bool = True) -> list[Take]:
-    """Return the takes of a prepared corpus (`takes.json` and NPZ files) with at least three seconds each.
+def read_corpus(folder: Path, rhythm: bool = True) -> list[Take]:
+    """Return the takes of a prepared folder that last three seconds at least, with the beats they are danced to.
 
     Raises
     ------
     FileFormatError
         When the folder holds no such corpus.
     """
-    try:
-        entries = json.loads((folder / "takes.json").read_text(encoding="utf-8"))["takes"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(
-            f"{folder} holds no prepared corpus.", "Make it with 'dancecoach train prepare' first."
-        ) from error
     takes = []
-    for entry in entries:
-        path = folder / Path(str(entry["file"])).name
-        with np.load(path, allow_pickle=False) as file:
-            times, joints = np.asarray(file["times"], float), np.asarray(file["joints"], float)
-            known = np.asarray(file["beats"], float) - times[0] if beats and "beats" in file.files else None
-        even = _even(times - times[0], joints)
-        if len(even) < 3 * RATE or not np.isfinite(even).all():
+    for each in corpus.load(folder):
+        even = _even(each.times - each.times[0], each.joints.astype(np.float64))
+        if len(even) < 3 * RATE:
             continue
-        style = entry.get("style")
+        beats, counts = each.beats, each.counts
+        if rhythm and beats is None and each.dancing and (grid := find_rhythm(each.track())) is not None:
+            beats, counts = grid.beat_times - each.times[0], grid.counts
         takes.append(
             Take(
-                name=str(entry["take"]),
-                corpus=str(entry["corpus"]),
-                performer=str(entry["performer"]),
-                style=None if style is None else str(style),
-                dancing=bool(entry["dancing"]),
-                held_out=bool(entry["held_out"]),
+                name=each.take,
+                corpus=each.corpus,
+                performer=each.performer,
+                style=each.style,
+                dancing=each.dancing,
+                held_out=each.held_out,
                 joints=even,
-                beats=known,
+                beats=beats,
+                first_count=1 if counts is None or not len(counts) else int(counts[0]),
             )
         )
     return takes
@@ -217,7 +219,7 @@ class Clips:
         self._rng, self._augmented, self._kinds = rng, augmented, kinds
         # Every style is seen as often; within a style, long takes more often.
         lengths = np.array([len(take.joints) for take in self._takes], float)
-        styles = np.array([take.style or "other" for take in self._takes])
+        styles = np.array([take.style if take.style in STYLES else "other" for take in self._takes])
         share = {"other": 1.5, "salsa": 1.5}
         weights = np.zeros(len(lengths))
         for style in set(styles.tolist()):
@@ -246,7 +248,9 @@ class Clips:
         beats = None
         if take.beats is not None:
             beats = (take.beats * RATE - start) / tempo / RATE
-        positions = counts_at(beats, np.arange(len(joints)) / RATE, int(rng.integers(8)))
+        # Where a count begins cannot be known without music but in salsa; elsewhere any beat may be the odd one.
+        parity = int(rng.random() < (0.2 if take.style == "salsa" else 0.5))
+        positions = counts_at(beats, np.arange(len(joints)) / RATE, take.first_count - 1 + parity)
         if rng.random() < _BLIND:
             positions = np.full(len(joints), np.nan)
         if self._augmented:
@@ -334,7 +338,7 @@ def table_of(groups: Sequence[Sequence[Clip]]) -> dict[str, NDArray[np.generic]]
         "deductions": np.stack([each[0] for each in truths]),
         "amounts": np.stack([each[1] for each in truths]),
         "group": np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
-        "style": np.array([STYLES.index(c.take.style) if c.take.style in STYLES else -1 for c in clips]),
+        "style": np.array([clip.take.style_index for clip in clips]),
         "dancing": np.array([clip.take.dancing for clip in clips]),
         "take": np.array([clip.take.name for clip in clips]),
         "webcam": np.array([clip.webcam for clip in clips]),

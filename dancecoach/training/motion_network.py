@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dancecoach.assessment.motion_features import CHANNELS, POSITION
+from dancecoach.assessment.motion_features import CHANNELS
 from dancecoach.types import JOINT_COUNT, JOINT_INDEX, JOINT_PARENTS, LIMBS, PART_JOINTS
 
 WIDTH = 32
 TAPS = 3
-DILATIONS = (1, 2, 4, 8, 16, 16)
+DILATIONS = (1, 2, 4, 8, 8)
+FRAMES = 2  # of 30 a second, in one step of the network
 MAP_SCALE = 0.1
 EncoderKind = Literal["st-gcn", "cnn", "lstm", "gru", "transformer"]
 ENCODERS: tuple[EncoderKind, ...] = ("st-gcn", "cnn", "lstm", "gru", "transformer")
@@ -62,41 +63,53 @@ def part_sums() -> Tensor:
 
 
 class Block(nn.Module):
-    """Graph convolution, then a dilated causal convolution over time; residual."""
+    """Graph convolution, then a dilated causal convolution over time; residual. Channels last: (B, T, 22, C)."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
         self.register_buffer("adjacency", partitions())
         self.importance = nn.Parameter(torch.ones(3, JOINT_COUNT, JOINT_COUNT))
-        self.space = nn.Conv2d(3 * width, width, 1, bias=False)
-        self.space_norm = nn.BatchNorm2d(width)
-        self.time = nn.Conv2d(width, width, (TAPS, 1), dilation=(dilation, 1), bias=False)
-        self.time_norm = nn.BatchNorm2d(width)
-        self.dropout = nn.Dropout2d(0.1)
+        self.space = nn.Linear(width, 3 * width)
+        self.time = nn.Linear(TAPS * width, width, bias=False)
+        self.norm = nn.BatchNorm1d(width)
+        self.dropout = nn.Dropout1d(0.1)
 
     def spread(self, inputs: Tensor) -> Tensor:
-        """Return the graph convolution of (B, C, T, 22)."""
-        adjacency = self.get_buffer("adjacency") * self.importance
-        gathered = torch.cat([torch.matmul(inputs, each) for each in adjacency], dim=1)
-        return functional.relu(self.space_norm(self.space(gathered)))
+        """Return the graph convolution of (B, T, 22, C)."""
+        batch, frames, joints, width = inputs.shape
+        # (22, 66): to a joint, from each joint in each partition.
+        adjacency = (self.get_buffer("adjacency") * self.importance).permute(2, 1, 0).reshape(joints, 3 * joints)
+        each = self.space(inputs).reshape(batch * frames, 3 * joints, width)
+        gathered = torch.matmul(adjacency.to(each.dtype), each)
+        return functional.relu(gathered).reshape(batch, frames, joints, width)
+
+    def mix(self, window: Tensor, inputs: Tensor) -> Tensor:
+        """Return the inputs (B, T, 22, C) plus what `window` (B, T, 22, 3 C), the taps in time, adds."""
+        added = self.norm(self.time(window).flatten(0, 2)).reshape(inputs.shape)
+        if self.training:
+            added = self.dropout(added.flatten(1, 2).transpose(1, 2)).transpose(1, 2).reshape(inputs.shape)
+        return functional.relu(inputs + added)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return (B, C, T, 22)."""
-        hidden = self.spread(inputs)
-        padded = functional.pad(hidden, (0, 0, (TAPS - 1) * self.dilation, 0))
-        return functional.relu(inputs + self.dropout(self.time_norm(self.time(padded))))
+        """Return (B, T, 22, C)."""
+        hidden, frames = self.spread(inputs), inputs.shape[1]
+        padded = functional.pad(hidden, (0, 0, 0, 0, (TAPS - 1) * self.dilation, 0))
+        taps = [padded[:, tap * self.dilation : tap * self.dilation + frames] for tap in range(TAPS)]
+        return self.mix(torch.cat(taps, dim=-1), inputs)
 
     def step(self, inputs: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (B, C, 1, 22) after one frame, and what to remember of it; `past` (2, B, C, 22), oldest first."""
+        """Return (B, 1, 22, C) after one step, and what to remember of it; `past` (2, B, 22, C), oldest first."""
         hidden = self.spread(inputs)
-        window = torch.cat([*past.unsqueeze(3).unbind(0), hidden], dim=2)
-        out = functional.conv2d(window, self.time.weight)
-        return functional.relu(inputs + self.time_norm(out)), hidden[:, :, 0]
+        window = torch.cat([*past.unsqueeze(2).unbind(0), hidden], dim=-1)
+        return self.mix(window, inputs), hidden[:, 0]
 
 
 class Encoder(nn.Module):
-    """Features (B, T, 22, 21) to a map of deductions (B, T, 22), ≥ 0, and features of the limbs (B, T, 5, F)."""
+    """Features (B, T, 22, 21) to a map of deductions (B, T/2, 22), ≥ 0, and features of limbs (B, T/2, 5, F).
+
+    Two frames are one step: what is between them is in both, and half the steps cost half.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -108,6 +121,13 @@ class Encoder(nn.Module):
         """Return the map of logits (..., 22); joints that belong to no limb have no part in it."""
         return MAP_SCALE * functional.softplus(logits) * self.get_buffer("owned")
 
+    @staticmethod
+    def pairs(features: Tensor) -> Tensor:
+        """Return (B, T/2, 22, 42) of (B, T, 22, 21), T even."""
+        batch, frames = features.shape[:2]
+        paired = features.reshape(batch, frames // FRAMES, FRAMES, JOINT_COUNT, CHANNELS)
+        return paired.transpose(2, 3).flatten(3)
+
 
 class GraphEncoder(Encoder):
     """The spatio-temporal graph network."""
@@ -115,50 +135,53 @@ class GraphEncoder(Encoder):
     def __init__(self, width: int = WIDTH, dilations: tuple[int, ...] = DILATIONS) -> None:
         super().__init__(width)
         self.dilations = dilations
-        self.norm = nn.BatchNorm2d(CHANNELS)
-        self.stem = nn.Conv2d(CHANNELS, width, 1)
-        self.places = nn.Parameter(torch.zeros(width, 1, JOINT_COUNT))
+        self.norm = nn.BatchNorm1d(FRAMES * CHANNELS)
+        self.stem = nn.Linear(FRAMES * CHANNELS, width)
+        self.places = nn.Parameter(torch.zeros(JOINT_COUNT, width))
         self.blocks = nn.ModuleList(Block(width, dilation) for dilation in dilations)
-        self.map = nn.Conv2d(width, 1, 1)
+        self.map = nn.Linear(width, 1)
         with torch.no_grad():
-            assert self.map.bias is not None
             self.map.bias.fill_(-1.5)
 
-    def _begin(self, features: Tensor) -> Tensor:
-        return functional.relu(self.stem(self.norm(features.permute(0, 3, 1, 2))) + self.places)
+    def begin(self, features: Tensor) -> Tensor:
+        """Return (B, T/2, 22, C)."""
+        paired = self.pairs(features)
+        normal = self.norm(paired.flatten(0, 2)).reshape(paired.shape)
+        return functional.relu(self.stem(normal) + self.places)
 
-    def _end(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        parts = torch.matmul(hidden, self.get_buffer("means")).permute(0, 2, 3, 1)
-        return self.deductions(self.map(hidden)[:, 0]), parts
+    def end(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Return map and features of limbs."""
+        parts = torch.matmul(self.get_buffer("means").T.to(hidden.dtype), hidden)
+        return self.deductions(self.map(hidden)[..., 0]), parts
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the map (B, T, 22) and features of limbs (B, T, 5, C)."""
-        hidden = self._begin(features)
+        """Return the map (B, T/2, 22) and features of limbs (B, T/2, 5, C)."""
+        hidden = self.begin(features)
         for block in self.blocks:
             hidden = block(hidden)
-        return self._end(hidden)
+        return self.end(hidden)
 
 
 class Step(nn.Module):
-    """One frame of a `GraphEncoder`, for export.
+    """One step of a `GraphEncoder`, for export.
 
-    Takes `frame` (B, 22, 21) and `past` (L, 2, B, C, 22), each block's memory at its earlier taps, oldest first;
-    returns `map` (B, 22), `parts` (B, 5, C) and `now` (L, B, C, 22), to be remembered.
+    Takes `frames` (B, 2, 22, 21) and `past` (L, 2, B, 22, C), each block's memory at its earlier taps, oldest first;
+    returns `map` (B, 22), `parts` (B, 5, C) and `now` (L, B, 22, C), to be remembered.
     """
 
     def __init__(self, network: GraphEncoder) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, frame: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Advance one frame."""
-        hidden = self.network._begin(frame[:, None])
+    def forward(self, frames: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Advance one step."""
+        hidden = self.network.begin(frames)
         kept = []
         for index, block in enumerate(self.network.blocks):
             assert isinstance(block, Block)
             hidden, now = block.step(hidden, past[index])
             kept.append(now)
-        saliency, parts = self.network._end(hidden)
+        saliency, parts = self.network.end(hidden)
         return saliency[:, 0], parts[:, 0], torch.stack(kept)
 
 
@@ -169,8 +192,8 @@ class FlatEncoder(Encoder):
         super().__init__(width)
         self.kind = kind
         size = 4 * width
-        self.norm = nn.BatchNorm1d(JOINT_COUNT * CHANNELS)
-        self.stem = nn.Linear(JOINT_COUNT * CHANNELS, size)
+        self.norm = nn.BatchNorm1d(JOINT_COUNT * FRAMES * CHANNELS)
+        self.stem = nn.Linear(JOINT_COUNT * FRAMES * CHANNELS, size)
         self.core: nn.Module
         if kind == "cnn":
             self.core = nn.ModuleList(nn.Conv1d(size, size, TAPS, dilation=each) for each in DILATIONS)
@@ -188,9 +211,10 @@ class FlatEncoder(Encoder):
             self.map.bias.fill_(-1.5)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the map (B, T, 22) and features of limbs (B, T, 5, C)."""
-        batch, frames = features.shape[:2]
-        flat = self.norm(features.flatten(2).transpose(1, 2)).transpose(1, 2)
+        """Return the map (B, T/2, 22) and features of limbs (B, T/2, 5, C)."""
+        paired = self.pairs(features)
+        batch, frames = paired.shape[:2]
+        flat = self.norm(paired.flatten(2).transpose(1, 2)).transpose(1, 2)
         hidden = functional.relu(self.stem(flat))
         if isinstance(self.core, nn.ModuleList):
             across = hidden.transpose(1, 2)
@@ -224,30 +248,21 @@ def pooled(parts: Tensor, weights: Tensor) -> Tensor:
     return torch.cat([mean.flatten(1), torch.sqrt(variance + 1e-6).flatten(1)], dim=1)
 
 
-def mirror_batch(features: Tensor) -> Tensor:
-    """Return features (..., 22, 21) of the mirror image."""
-    from dancecoach.types import MIRROR_JOINTS
-
-    signs = torch.ones(CHANNELS)
-    signs[[POSITION.start, 3, 6, 9]] = -1.0
-    return features[..., list(MIRROR_JOINTS), :] * signs
-
-
 def export(network: GraphEncoder, path: Path) -> None:
     """Write the step of `network` to `path` as ONNX, for a batch of two: a movement and its mirror image."""
     import onnx
 
     layers = len(network.dilations)
     example = (
-        torch.zeros(2, JOINT_COUNT, CHANNELS),
-        torch.zeros(layers, TAPS - 1, 2, network.width, JOINT_COUNT),
+        torch.zeros(2, FRAMES, JOINT_COUNT, CHANNELS),
+        torch.zeros(layers, TAPS - 1, 2, JOINT_COUNT, network.width),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
         Step(network).eval(),
         example,
         str(path),
-        input_names=["frame", "past"],
+        input_names=["frames", "past"],
         output_names=["map", "parts", "now"],
         opset_version=17,
         dynamo=False,
