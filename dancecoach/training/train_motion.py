@@ -147,8 +147,8 @@ def mirrored_truth(truth: Truth) -> Truth:
 
 
 def even(length: NDArray[np.int32]) -> int:
-    """Return the greatest length, rounded up to whole steps of the encoder."""
-    return math.ceil(int(length.max()) / FRAMES) * FRAMES
+    """Return the greatest length in whole steps of the encoder, in frames."""
+    return int(length.max()) // FRAMES * FRAMES
 
 
 def weights_of(length: NDArray[np.int32], longest: int) -> Tensor:
