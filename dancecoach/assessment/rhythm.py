@@ -4,8 +4,10 @@ Feet, hips and hands act again after whole beats, so their speeds resemble thems
 Two patterns are looked for. In the *even* one something acts on every beat. In that of *salsa* six steps fall on
 the counts 1, 2, 3, 5, 6, 7: each foot acts three times in eight counts, and both together repeat after four, but
 nothing repeats after one beat. The period is followed through the take by dynamic programming over a tempogram
-(autocorrelation in overlapping windows), and the beats are laid on the hits of `hits.find_events` by a second one
-(Ellis, "Beat tracking by dynamic programming", J. New Music Research 36, 2007).
+(autocorrelation in overlapping windows). Even beats are then laid on the hits of `hits.find_events` by a second one
+(Ellis, "Beat tracking by dynamic programming", J. New Music Research 36, 2007). Those of salsa, where one beat in
+four has no hit and the upper body has many of its own, are laid by what the feet do in all eight counts: at every
+place of the eight-count the speeds of both feet are compared with the steps, and the best course is followed.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ _SHORTEST = 6.0  # s
 _WINDOW, _HOP = 16.0, 2.0  # s of the tempogram
 _LONGEST_LAG = 6.5  # s
 _STEP = 0.005  # of the period, between candidates
+_KNOWN = 10  # candidates on either side of a tempo that is known
 _GLOBAL = 0.5  # share of the whole take in the evidence of a window
 # Beats per minute that each pattern is usually danced at, a mild preference among multiples.
 _USUAL: Mapping[Pattern, float] = {"even": 125.0, "salsa": 170.0}
@@ -44,6 +47,13 @@ _SLOWEST_OF: Mapping[Pattern, float] = {"even": SLOWEST, "salsa": 90.0}  # eight
 _CHANGE = 0.015  # cost of a change of tempo by one candidate between windows
 _BEATS_SMOOTHED = 4.0  # beats, standard deviation of the window in which beats share a tempo
 _TIGHTNESS = 200.0  # cost of a squared logarithm of interval by period
+_SPAN, _PLACES = (
+    4.0,
+    80,
+)  # beats, standard deviation of the window in which steps are compared; places in eight counts
+_AHEAD, _WIDE = 0.45, 0.5  # beats by which a foot is fastest before its step arrives; standard deviation of that
+_SHIFT = 0.1  # cost of a change of place by one beat
+_STEPS_SMOOTHED = 8.0  # beats
 _BUMP = 0.03  # s, standard deviation of a hit
 _LEAST = 0.12  # evidence below which nothing recurs
 _CERTAIN = 0.5  # evidence of which nobody doubts
@@ -79,10 +89,11 @@ def find_rhythm(track: PoseTrack) -> BeatGrid | None:
     return rhythm_of(track).beats
 
 
-def rhythm_of(track: PoseTrack) -> Rhythm:
+def rhythm_of(track: PoseTrack, tempo: float | None = None) -> Rhythm:
     """Return the rhythm of a take, 60…200 BPM, or the reason why there is none.
 
-    Counts 1…8 fit the steps of salsa up to an exchange of halves (1 and 5); elsewhere 1 is the liveliest count.
+    Counts 1…8 fit the steps of salsa up to an exchange of halves (1 and 5); elsewhere 1 is the liveliest count. Where
+    the `tempo` BPM is known (to 5 %) it is only followed, and all that is asked is where the beats are.
     """
     if len(track) < 8 or track.times[-1] - track.times[0] < _SHORTEST:
         return Rhythm(None, "too short")
@@ -93,18 +104,23 @@ def rhythm_of(track: PoseTrack) -> Rhythm:
     if float(np.sqrt((speeds**2).mean(axis=0)).max()) < _STILL:
         return Rhythm(None, "hardly moves")
     varying = speeds - gaussian_filter1d(speeds, _TREND * _RATE, axis=0)
-    found = [_follow(varying, pattern) for pattern in ("even", "salsa")]
-    pattern, evidence, centres, periods = max(found, key=lambda each: each[1])
-    if evidence < _LEAST:
+    found = [_follow(varying, pattern, tempo) for pattern in ("even", "salsa")]
+    pattern, evidence, centres, periods = max(
+        found, key=lambda each: each[1] - float(_doubt(each[3], each[0]).mean())
+    )
+    if evidence < _LEAST and tempo is None:
         return Rhythm(None, "nothing recurs", pattern, evidence)
-    hits, weights = _hits(track)
-    if len(hits) < 4:
-        return Rhythm(None, "no movement arrives", pattern, evidence)
-    beats = _lay(times, hits, weights, centres, periods)
+    if pattern == "salsa":
+        beats, places = _step(times, varying, centres, periods)
+    else:
+        hits, weights = _hits(track)
+        if len(hits) < 4:
+            return Rhythm(None, "no movement arrives", pattern, evidence)
+        beats = _settle(_lay(times, hits, weights, centres, periods), hits, weights)
+        places = np.arange(len(beats))
     if len(beats) < 4:
         return Rhythm(None, "too short", pattern, evidence)
-    beats = _settle(beats, hits, weights)
-    counts = _counts(beats, times, speeds, pattern)
+    counts = _counts(beats, places, times, speeds, pattern)
     tempo = 60.0 / float(np.median(np.diff(beats)))
     # A few beats prove little, however alike they are.
     confidence = float(np.clip((evidence - _LEAST) / (_CERTAIN - _LEAST), 0.0, 1.0)) * min(len(beats) / 16.0, 1.0)
@@ -131,11 +147,13 @@ def _speeds(track: PoseTrack) -> tuple[Floats, Floats]:
     return times, np.nan_to_num(speeds)
 
 
-def _follow(speeds: Floats, pattern: Pattern) -> tuple[Pattern, float, Floats, Floats]:
-    """Return the pattern, its evidence, and the period (W,) s that explains `speeds` (N, 8) best at times (W,) s."""
+def _follow(speeds: Floats, pattern: Pattern, tempo: float | None) -> tuple[Pattern, float, Floats, Floats]:
+    """Return pattern, evidence, and times (W,) s with the periods (W,) s that explain `speeds` (N, 8) best."""
     count = len(speeds)
     slowest = _SLOWEST_OF[pattern]
     candidates = 60.0 / slowest * np.exp(-_STEP * np.arange(int(math.log(FASTEST / slowest) / _STEP) + 1))
+    if tempo is not None:
+        candidates = 60.0 / tempo * np.exp(_STEP * np.arange(-_KNOWN, _KNOWN + 1))
     seconds = count / _RATE
     centres = np.linspace(0.0, seconds, max(round(seconds / _HOP), 1) + 1)
     whole = _evidence(speeds, np.ones(count), pattern, candidates)
@@ -147,10 +165,17 @@ def _follow(speeds: Floats, pattern: Pattern) -> tuple[Pattern, float, Floats, F
         window = np.where(np.abs(place) < 0.5, np.cos(np.pi * place) ** 2, 0.0)
         rows.append((1 - _GLOBAL) * _evidence(speeds, window, pattern, candidates) + _GLOBAL * whole)
     table = np.stack(rows)
-    octaves = np.log2(60.0 / candidates / _USUAL[pattern])
-    path = _best_path(table - _PREFERENCE * octaves**2)
+    columns = np.arange(len(candidates))
+    cost = _CHANGE * np.minimum(np.abs(columns[:, None] - columns), 60.0)
+    doubt = 0.0 if tempo is not None else _doubt(candidates, pattern)
+    path = _best_path(table - doubt, cost)
     evidence = float(table[np.arange(len(path)), path].mean())
     return pattern, evidence, centres, _between(table, path, candidates)
+
+
+def _doubt(periods: Floats, pattern: Pattern) -> Floats:
+    """Return the evidence (P,) that `periods` (P,) s lose for being unusual."""
+    return np.asarray(_PREFERENCE * np.log2(60.0 / periods / _USUAL[pattern]) ** 2)
 
 
 def _between(table: Floats, path: NDArray[np.intp], candidates: Floats) -> Floats:
@@ -216,10 +241,9 @@ def _contrast(curve: Floats, periods: Floats, on: Floats, off: Floats) -> Floats
     return np.where(periods * on[-1] * 0.6 <= longest, mean(on) - mean(off), 0.0)
 
 
-def _best_path(table: Floats) -> NDArray[np.intp]:
-    """Return the columns (W,) of the best path through `table` (W, P) whose changes cost."""
+def _best_path(table: Floats, cost: Floats) -> NDArray[np.intp]:
+    """Return the columns (W,) of the best path through `table` (W, P) when changes of column `cost` (P, P)."""
     columns = np.arange(table.shape[1])
-    cost = _CHANGE * np.minimum(np.abs(columns[:, None] - columns), 60.0)
     total = table[0].copy()
     back = []
     for row in table[1:]:
@@ -291,14 +315,14 @@ def _settle(beats: Floats, hits: Floats, weights: Floats) -> Floats:
         x = np.concatenate([nearest[inside], numbers])
         y = np.concatenate([hits[inside], beats])
         strength = np.concatenate([weights[inside], np.full(len(beats), 0.1)])
-        beats = _local_lines(x, y, strength, numbers)
+        beats = _local_lines(x, y, strength, numbers, _BEATS_SMOOTHED)
     return beats
 
 
-def _local_lines(x: Floats, y: Floats, strength: Floats, at: NDArray[np.int_]) -> Floats:
-    """Return the values (B,) at `at` of straight lines fitted around each to points (`x`, `y`) (N,)."""
+def _local_lines(x: Floats, y: Floats, strength: Floats, at: NDArray[np.int_], width: float) -> Floats:
+    """Return the values (B,) at `at` of straight lines fitted around each to points (`x`, `y`) (N,) near it."""
     offset = x[None, :] - at[:, None]
-    weight = strength * np.exp(-0.5 * (offset / _BEATS_SMOOTHED) ** 2)
+    weight = strength * np.exp(-0.5 * (offset / width) ** 2)
     total = weight.sum(axis=1)
     mean_x = (weight * offset).sum(axis=1) / total
     mean_y = weight @ y / total
@@ -307,20 +331,53 @@ def _local_lines(x: Floats, y: Floats, strength: Floats, at: NDArray[np.int_]) -
     return np.asarray(mean_y - slope * mean_x)
 
 
-def _counts(beats: Floats, times: Floats, speeds: Floats, pattern: Pattern) -> NDArray[np.int64]:
-    """Return counts (B,) 1…8 that the liveliness of the beats speaks for."""
-    numbers = np.arange(len(beats))
-    path = np.concatenate([[0.0], np.cumsum(speeds[:, : len(_FEET)].sum(axis=1))])
-    edges = np.interp(np.concatenate([[beats[0] - (beats[1] - beats[0])], beats]), times, path[: len(times)])
-    lively = np.diff(edges)  # of each beat: how far the feet went on the way to it
-    of_eight = np.array([lively[numbers % 8 == place].mean() if (numbers % 8 == place).any() else 0.0
+def _step(times: Floats, speeds: Floats, centres: Floats, periods: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the beats (B,) s of steps of salsa and their places (B,) in eight counts, 0 is 1 or 5.
+
+    `speeds` (N, 8) without their trend; `periods` (W,) s at times `centres` (W,) s.
+    """
+    local = np.interp(times, centres, periods)
+    place = np.cumsum(1.0 / (_RATE * local))  # in beats, from an arbitrary one
+    left, right = speeds[:, 0] + speeds[:, 2], speeds[:, 1] + speeds[:, 3]
+    index = np.round((place[:, None] / 8.0 + np.arange(_PLACES) / _PLACES) * _PLACES).astype(int) % _PLACES
+    profile = _profile()
+    # One foot steps on 1, 3 and 6, the other, half a cycle apart, on 5, 7 and 2.
+    likeness = left[:, None] * profile[index] + right[:, None] * profile[(index + _PLACES // 2) % _PLACES]
+    likeness = gaussian_filter1d(likeness, _SPAN * float(np.median(periods)) * _RATE, axis=0)
+    every = int(0.5 * _RATE)
+    table = likeness[::every] / max(math.sqrt(float((left**2 + right**2).mean())), 1e-9)
+    columns = np.arange(_PLACES)
+    apart = np.abs((columns[:, None] - columns + _PLACES // 2) % _PLACES - _PLACES // 2) * 8.0 / _PLACES
+    path = np.unwrap(_best_path(table, _SHIFT * np.minimum(apart, 3.0)) * 8.0 / _PLACES, period=8.0)
+    count = place + np.interp(times, times[::every], path)
+    # Where the course of places jumps back, time stands still rather than run backwards.
+    count = np.maximum.accumulate(count) + 1e-6 * np.arange(len(count))
+    numbers = np.arange(math.ceil(count[0]), math.floor(count[-1]) + 1)
+    laid = np.interp(numbers, count, times)
+    beats = _local_lines(numbers.astype(float), laid, np.ones(len(numbers)), numbers, _STEPS_SMOOTHED)
+    inside = (beats >= times[0]) & (beats <= times[-1])
+    return beats[inside], (numbers[inside] - 1) % 8
+
+
+def _profile() -> Floats:
+    """Return the expected speed (80,) of the foot that steps on 1, 3 and 6, over eight counts; mean 0, length 1."""
+    places = np.arange(_PLACES) * 8.0 / _PLACES
+    apart = (places[:, None] - (np.array([1.0, 3.0, 6.0]) - _AHEAD) + 4.0) % 8.0 - 4.0
+    profile = np.exp(-0.5 * (apart / _WIDE) ** 2).sum(axis=1)
+    profile -= profile.mean()
+    return np.asarray(profile / np.linalg.norm(profile))
+
+
+def _counts(
+    beats: Floats, places: NDArray[np.int64], times: Floats, speeds: Floats, pattern: Pattern
+) -> NDArray[np.int64]:
+    """Return counts (B,) 1…8 of `beats` (B,) s at `places` (B,); the liveliness of the feet says where 1 is."""
+    path = np.concatenate([[0.0], np.cumsum(speeds[:, : len(_FEET)].sum(axis=1))])[: len(times)]
+    edges = np.concatenate([[2 * beats[0] - beats[1]], beats])
+    lively = np.diff(np.interp(edges, times, path))  # how far the feet went on the way to each beat
+    of_eight = np.array([lively[places % 8 == place].mean() if (places % 8 == place).any() else 0.0
                          for place in range(8)])  # fmt: skip
-    if pattern == "salsa":
-        # On 4 and 8 no step arrives.
-        quiet = int((of_eight[:4] + of_eight[4:]).argmin())
-        first = (quiet + 1) % 4
-        if of_eight[(first + np.arange(3)) % 8].sum() < of_eight[(first + 4 + np.arange(3)) % 8].sum():
-            first += 4
-    else:
-        first = int(of_eight.argmax())
-    return np.asarray((numbers - first) % 8 + 1, dtype=np.int64)
+    # The steps of salsa tell 1 from 2, 3 and 4. Which half is the first only the dancers know.
+    halves = of_eight.reshape(2, 4).sum(axis=1)
+    first = 4 * int(halves.argmax()) if pattern == "salsa" else int(of_eight.argmax())
+    return np.asarray((places - first) % 8 + 1, dtype=np.int64)
