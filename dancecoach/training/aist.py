@@ -106,7 +106,10 @@ def _from_angles(path: Path) -> Floats:
     """Return (T, 22, 3) m, y up, of a file of SMPL's joint angles."""
     document = read_numbers(path)
     poses, translation = _table(path, document, "smpl_poses", 72), _table(path, document, "smpl_trans", 3)
-    scaling = np.asarray(document.get("smpl_scaling", 1.0), dtype=np.float64).reshape(-1)
+    try:
+        scaling = np.asarray(document.get("smpl_scaling", 1.0), dtype=np.float64).reshape(-1)
+    except (ValueError, TypeError) as error:
+        raise FileFormatError(f"smpl_scaling in {path.name} is not a number.", _REMEDY) from error
     if len(poses) != len(translation) or len(scaling) != 1 or not 1e-3 < scaling[0] < 1e5:
         raise FileFormatError(f"The parts of {path.name} do not fit each other.", _REMEDY)
     if not np.all(np.isfinite(poses)) or not np.all(np.isfinite(translation)):

@@ -279,19 +279,20 @@ def motive_joints(points: Floats, name: str) -> Floats:
     Raises
     ------
     FileFormatError
-        When the bones change their lengths: then the order is another.
+        When the limbs are not rigid or not like a person's: then the order is another.
     """
     joints = np.zeros((len(points), JOINT_COUNT, 3))
     for number, joint in enumerate(_MOTIVE):
         joints[:, JOINT_INDEX[joint]] = points[:, number]
     joints[:, JOINT_INDEX["spine2"]] = (joints[:, JOINT_INDEX["spine1"]] + joints[:, JOINT_INDEX["spine3"]]) / 2
     for side in ("left", "right"):
-        for start, stop in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist")):
-            bone = joints[:, JOINT_INDEX[f"{side}_{start}"]] - joints[:, JOINT_INDEX[f"{side}_{stop}"]]
-            length = np.linalg.norm(bone, axis=1)
-            if not np.std(length) < 0.1 * np.mean(length):  # also where it is not a number
+        for start, middle, stop in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")):
+            first, second, third = (joints[:, JOINT_INDEX[f"{side}_{part}"]] for part in (start, middle, stop))
+            upper, lower = np.linalg.norm(second - first, axis=1), np.linalg.norm(third - second, axis=1)
+            rigid = np.std(upper) < 0.05 * np.mean(upper) and np.std(lower) < 0.05 * np.mean(lower)
+            if not rigid or not 0.5 < np.mean(upper) / np.mean(lower) < 2.0:  # also where it is not a number
                 remedy = "Bring its joints into the order of OptiTrack's Motive."
-                raise FileFormatError(f"The {side} {start} and {stop} in {name} are not of one limb.", remedy)
+                raise FileFormatError(f"The {side} {start}, {middle} and {stop} in {name} are no limb.", remedy)
     joints = upright(joints)
     return joints * unit_of(joints)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.ndimage import label
 from scipy.signal import butter, sosfiltfilt
 
 from dancecoach.errors import FileFormatError
@@ -11,7 +12,7 @@ from dancecoach.types import JOINT_INDEX, Floats
 
 RATE = 60.0  # frames a second, at most, of a prepared motion
 FASTEST = 12.0  # m/s; no joint of a dancer is faster, only a marker that was lost
-_PASSES = 20  # a repaired gap may still be too fast at its ends
+_PASSES = 20  # a repaired gap that is still too fast grows by a frame at either end
 _SMOOTHED = 25.0  # Hz, kept when the frame rate is reduced; dance has nothing above 15 Hz
 _FEET = tuple(JOINT_INDEX[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
 _LEAST = 8  # frames
@@ -38,26 +39,25 @@ def repair(times: Floats, room: Floats) -> tuple[Floats, int]:
         When fewer than half of the frames are usable.
     """
     bad = ~np.isfinite(room).all(axis=(1, 2))
-    wrong = bad.copy()
     fixed = room.copy()
     for _ in range(_PASSES):
         if bad.mean() > 0.5:
             raise FileFormatError("Fewer than half of the frames of a motion are usable.", "Leave this take out.")
         if bad.any():
-            good = ~bad
-            flat = fixed.reshape(len(fixed), -1)
-            for column in range(flat.shape[1]):
-                flat[bad, column] = np.interp(times[bad], times[good], flat[good, column])
-        speed = np.linalg.norm(np.diff(fixed, axis=0), axis=2).max(axis=1) / np.diff(times)
-        jumps = speed > FASTEST
+            inside = np.clip(times[bad], times[~bad][0], times[~bad][-1])
+            fixed[bad] = PchipInterpolator(times[~bad], room[~bad], axis=0)(inside)
+        jumps = np.linalg.norm(np.diff(fixed, axis=0), axis=2).max(axis=1) / np.diff(times) > FASTEST
         if not jumps.any():
             break
-        bad = np.zeros(len(times), dtype=bool)
-        bad[:-1] |= jumps
-        bad[1:] |= jumps
-        bad[[0, -1]] &= False  # the ends have nothing beyond to interpolate from
-        wrong |= bad
-    return fixed, int(np.count_nonzero(wrong))
+        before, after = np.append(False, jumps), np.append(jumps, False)
+        there_and_back = before & after & ~bad
+        lone = jumps & ~(there_and_back[:-1] | there_and_back[1:])  # of its two ends either may be wrong
+        touched = there_and_back | np.append(False, lone) | np.append(lone, False)
+        # A gap that was filled and is still too fast ends in frames that are wrong too.
+        gaps, _ = label(bad)
+        fast = np.isin(gaps, gaps[touched & bad]) & bad
+        bad |= touched | np.append(fast[1:], False) | np.append(False, fast[:-1])
+    return fixed, int(np.count_nonzero(bad))
 
 
 def resample(times: Floats, room: Floats, rate: float = RATE) -> tuple[Floats, Floats]:

@@ -32,6 +32,7 @@ _STEPS = frozenset(
         "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET",
         "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
         "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+        "BYTEARRAY8",
         "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
         "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS",
         "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
@@ -93,7 +94,7 @@ class _Array:
 
 
 def _array(data: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray[Any]:
-    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes) or not isinstance(shape, tuple):
+    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray) or not isinstance(shape, tuple):
         raise pickle.UnpicklingError("an array of objects")
     if len(shape) > 8 or not all(type(side) is int and 0 <= side <= _LARGEST for side in shape):
         raise pickle.UnpicklingError("an array without a shape")
