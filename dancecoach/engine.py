@@ -165,6 +165,14 @@ class Engine:
         self.listener.use(spec)
         self._apply_latency()
 
+    def use_reference(self, path: str) -> None:
+        """Compare the dancer with this motion from now on: a motion file or the folder of a session."""
+        self._settings = dataclasses.replace(self._settings, reference=path)
+
+    def clear_reference(self) -> None:
+        """Judge the dancer without a reference from now on."""
+        self._settings = dataclasses.replace(self._settings, reference="")
+
     def load_music(self, path: str) -> None:
         """Load a music file into the player; its beats are analysed ahead in the background."""
         self.listener.load_music(Path(path))

@@ -16,7 +16,8 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from dancecoach.assessment.rubric import RULES, score, severity
+from dancecoach.assessment.kinematics import heading, turned
+from dancecoach.assessment.rubric import RULES, TWINS, score, severity
 from dancecoach.types import JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
 
 TRAINED: tuple[FaultKind, ...] = ("late", "early", "uneven", "small", "stiff", "shaky", "posture", "missed")
@@ -41,9 +42,6 @@ PART_BONES: dict[BodyPart, tuple[int, ...]] = {
     "body": tuple(range(1, 22)),
 }
 _LENGTHS = {"left_arm": 2, "right_arm": 2, "left_leg": 3, "right_leg": 3, "torso": 5, "body": 4}  # bones to the end
-_TWIN: dict[BodyPart, BodyPart] = {
-    "left_arm": "left_leg", "left_leg": "left_arm", "right_arm": "right_leg", "right_leg": "right_arm",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Fault:
 
 def parts_of(fault: Fault) -> tuple[BodyPart, ...]:
     """Return the parts a fault changes: of an asymmetry, arm and leg of the weak side; else its own."""
-    return (fault.part, _TWIN[fault.part]) if fault.kind == "asymmetric" else (fault.part,)
+    return (fault.part, TWINS[fault.part]) if fault.kind == "asymmetric" else (fault.part,)
 
 
 def quality_of(faults: Iterable[Fault]) -> float:
@@ -87,13 +85,15 @@ def draw(
     faults: list[Fault] = []
     for _ in range(number):
         kind = kinds[int(rng.integers(len(kinds)))]
+        choices: Sequence[BodyPart]
         part: BodyPart
         if kind in ("off_balance", "no_level_change"):
             part = "body"
         elif kind == "asymmetric":
             part = ("left_arm", "right_arm")[int(rng.integers(2))]
         else:
-            choices: Sequence[BodyPart] = [*moving, "body"]
+            # Legs cannot lean: they stand.
+            choices = ["left_arm", "right_arm", "torso"] if kind == "posture" else [*moving, "body"]
             part = choices[int(rng.integers(len(choices)))]
         if any(part in (other.part, "body") or other.part == "body" for other in faults):
             continue
@@ -153,20 +153,6 @@ def _inject_one(
 # --- frames ---------------------------------------------------------------------------------------------------------
 
 
-def heading(joints: Floats, rate: float) -> Floats:
-    """Return the yaw (T,) rad, unwrapped, of the dancer's left: from hips and shoulders, a little smoothed."""
-    across = joints[:, 1] - joints[:, 2] + joints[:, 16] - joints[:, 17]
-    yaw = np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
-    return np.asarray(gaussian_filter1d(yaw, 0.05 * rate, mode="nearest"))
-
-
-def turned(vectors: Floats, yaw: Floats) -> Floats:
-    """Return `vectors` (T, N, 3) turned about the vertical by `yaw` (T,) rad."""
-    cosine, sine = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
-    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
-    return np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1)
-
-
 def _bones(joints: Floats, rate: float) -> tuple[Floats, Floats]:
     yaw = heading(joints, rate)
     bones = joints - joints[:, np.maximum(_PARENTS, 0)]
@@ -191,7 +177,7 @@ def _at(times: Floats, values: Floats, when: Floats) -> Floats:
 
 def _same_length(bones: Floats, like: Floats) -> Floats:
     lengths = np.linalg.norm(like, axis=-1, keepdims=True)
-    return bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9) * lengths
+    return np.asarray(bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9) * lengths)
 
 
 # --- in time --------------------------------------------------------------------------------------------------------
@@ -257,7 +243,8 @@ def _replaced(times: Floats, joints: Floats, part: BodyPart, source: Floats, sha
     bones, yaw = _bones(joints, rate)
     changed = list(PART_BONES[part])
     other = _at(times, bones[:, changed], source)
-    mixed = bones[:, changed] * (1 - share[:, None, None]) + other * share[:, None, None]
+    weight = share[:, None, None]
+    mixed = np.asarray(bones[:, changed] + (other - bones[:, changed]) * weight, dtype=np.float64)
     bones[:, changed] = _same_length(mixed, bones[:, changed])
     roots = joints[:, 0]
     if part == "body":
@@ -289,7 +276,10 @@ def _bent(
         smooth = gaussian_filter1d(old, 0.1325 / _STIFF * rate, axis=0, mode="nearest")
         new = smooth + (old - smooth) * (1 - share)
     elif fault.kind == "shaky":
-        new = old + _tremor(old, part, fault.amount / 100.0, rate, rng)
+        new = old.copy()
+        for limb in LIMBS if part == "body" else (part,):
+            columns = [place for place, joint in enumerate(changed) if joint in PART_BONES[limb]]
+            new[:, columns] += _tremor(old[:, columns], limb, fault.amount / 100.0, rate, rng)
     elif fault.kind == "posture":
         new = _leaned(old, part, np.deg2rad(fault.amount), rng)
     else:

@@ -20,8 +20,10 @@ from dancecoach.ui.background import Background, sentence
 from dancecoach.ui.coach import Coach
 from dancecoach.ui.control_bar import ControlBar
 from dancecoach.ui.inputs import InputMenus
+from dancecoach.ui.reference import ReferenceMenu
 from dancecoach.ui.services import Services
 from dancecoach.ui.shortcuts import SHORTCUTS
+from dancecoach.ui.speech import Speaker, open_voice
 from dancecoach.ui.stage import Stage
 from dancecoach.ui.theme import dress, make_theme
 from dancecoach.ui.transport import Transport
@@ -71,6 +73,8 @@ class MainWindow(QWidget):
         self.bar.speed_changed.connect(lambda value: self.transport.set_speed(value / 100.0))
         self.bar.offset_changed.connect(lambda value: self.transport.set_offset(value / 1000.0))
         self.inputs = InputMenus(self)
+        self.reference = ReferenceMenu(self)
+        self.speaker = Speaker(self.services.open_voice or open_voice)
         for shortcut in SHORTCUTS:
             for keys in shortcut.keys:
                 key = QShortcut(QKeySequence(keys), self)
@@ -105,6 +109,8 @@ class MainWindow(QWidget):
         """Stop the timers, close what was opened and wait for the settings to be written."""
         self._paint_timer.stop()
         self._slow_timer.stop()
+        for part in (self.speaker, self.reference):
+            part.stop()
         for window in list(self._windows):
             window.close()
         if self._recording_job is not None:
@@ -132,6 +138,7 @@ class MainWindow(QWidget):
     def _follow(self) -> None:
         """Bring bar and rate in line with what is going on, five times a second."""
         snapshot = self.coach.snapshot()
+        self.speaker.follow(snapshot)
         self.bar.show_state(snapshot.music, snapshot.recording, self.stage.theme)
         self._place_children()
         self._adapt_rate()
@@ -212,6 +219,8 @@ class MainWindow(QWidget):
     def _show_settings(self) -> None:
         settings = self.settings
         self.stage.mirror, self.stage.debug = settings.mirror, settings.debug
+        self.stage.show_cues, self.stage.show_heat = settings.cues, settings.heat_map
+        self.speaker.set(settings.speak, settings.speech_volume)
         self.bar.set_values(settings.mirror, settings.count_in, settings.music_speed, settings.music_offset)
         self._restyle()
         self.stage.update()
@@ -330,7 +339,7 @@ class MainWindow(QWidget):
         """Open the settings; they are used and kept when accepted."""
         from dancecoach.ui.settings_dialog import SettingsDialog
 
-        dialog = SettingsDialog(self.settings, self.services, self)
+        dialog = SettingsDialog(self.settings, self.services, self, self.speaker.problem())
         dress(dialog, self.stage.theme)
         dialog.accepted.connect(lambda: self.attempt(lambda: self._use(dialog.settings())))
         self._open(dialog)
@@ -376,7 +385,10 @@ class MainWindow(QWidget):
         from dancecoach.ui.review import ReviewWindow
 
         folder = Path(self.settings.sessions) if self.settings.sessions else self.services.sessions_folder
-        self._open(ReviewWindow(self.services.review(), folder, self.settings.theme), same_place=True)
+        self._open(
+            ReviewWindow(self.services.review(), folder, self.settings.theme, self.services.learn_choreography),
+            same_place=True,
+        )
 
     def _open(self, window: QWidget, same_place: bool = False) -> None:
         """Show another window, one of a kind."""

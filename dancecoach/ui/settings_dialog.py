@@ -14,10 +14,12 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -73,9 +75,11 @@ class LatencyEditor(QWidget):
 
 
 class SettingsDialog(QDialog):
-    """Edits a copy of the settings; read `settings()` once accepted."""
+    """Edits a copy of the settings; read `settings()` once accepted. `no_voice` says why nothing can be spoken."""
 
-    def __init__(self, settings: Settings, services: Services, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, settings: Settings, services: Services, parent: QWidget | None = None, no_voice: str = ""
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setAccessibleName("Settings")
@@ -96,6 +100,21 @@ class SettingsDialog(QDialog):
         self.large = _check("Large type", settings.large_type)
         self.video = _check("Record the video too", settings.record_video)
         self.count_in = _check("Count in before the music starts", settings.count_in)
+        self.cues = _check("Show cues on the mirror", settings.cues)
+        self.heat = _check("Show on the body where points were lost", settings.heat_map)
+        self.speak = _check("Speak cues", settings.speak)
+        self.speak.setEnabled(not no_voice)
+        self.volume = QSpinBox()
+        self.volume.setRange(0, 100)
+        self.volume.setSingleStep(5)
+        self.volume.setPrefix("Volume ")
+        self.volume.setSuffix(" %")
+        self.volume.setAccessibleName("Volume of the voice in percent")
+        self.volume.setValue(round(100 * settings.speech_volume))
+        self.volume.setEnabled(not no_voice)
+        self.no_voice = QLabel(no_voice)
+        self.no_voice.setProperty("role", "muted")
+        self.no_voice.setWordWrap(True)
         self.sessions = QLineEdit(settings.sessions)
         self.sessions.setPlaceholderText(str(services.sessions_folder))
         self.sessions.setAccessibleName("Folder of the recorded sessions")
@@ -112,8 +131,13 @@ class SettingsDialog(QDialog):
         form.addRow("Sound", self.audio)
         form.addRow("Loudspeakers", self.output)
         form.addRow("Theme", self.theme)
-        for box in (self.mirror, self.large, self.video, self.count_in):
-            form.addRow("", box)
+        checks = QGridLayout()
+        boxes = (self.mirror, self.cues, self.large, self.heat, self.video, self.speak, self.count_in, self.volume)
+        for index, box in enumerate(boxes):
+            checks.addWidget(box, index // 2, index % 2)
+        form.addRow("", checks)
+        if self.no_voice.text():
+            form.addRow("", self.no_voice)
         row = QHBoxLayout()
         row.addWidget(self.sessions, 1)
         choose = QPushButton("Choose…")
@@ -141,6 +165,11 @@ class SettingsDialog(QDialog):
         if path:
             self.sessions.setText(path)
 
+    def _volume(self) -> float:
+        volume = self.volume.value()
+        before = self._settings.speech_volume
+        return before if volume == round(100 * before) else volume / 100
+
     def _inputs(self) -> tuple[str, str]:
         address = self.address.text().strip()
         usable = "://" in address and not address.endswith("://")
@@ -162,6 +191,10 @@ class SettingsDialog(QDialog):
             record_video=self.video.isChecked(),
             count_in=self.count_in.isChecked(),
             sessions=self.sessions.text().strip(),
+            cues=self.cues.isChecked(),
+            heat_map=self.heat.isChecked(),
+            speak=self.speak.isChecked(),
+            speech_volume=self._volume(),
         )
         latency = self.latency.latency()
         if latency == changed.latency_of(camera, audio):
