@@ -36,7 +36,7 @@ _ENDS: dict[BodyPart, tuple[str, str]] = {
     "right_leg": ("right_ankle", "right_hip"),
     "torso": ("neck", "pelvis"),
 }
-_WEBCAM = 0.33  # share of windows seen as by a webcam
+_WEBCAM = 0.22  # share of windows seen as by a webcam
 _BLIND = 0.35  # share of windows without known beats
 # Takes that choose between networks and calibrate them; not trained on, and not the held-out ones of the figures.
 VALIDATION = ("60_13", "61_13", "05_12", "05_16", "94_14", "08_01", "02_04", "J_Dance3_Broadway", "B_LongDance")
@@ -297,16 +297,16 @@ def another_body(joints: Floats, rng: np.random.Generator) -> Floats:
 
 
 def seen_by_webcam(clip: Clip, rng: np.random.Generator) -> Clip:
-    """Return a clip as a pose estimator sees it: jitter of 5 to 15 mm, wandering depth, joints lost, feet cut off."""
+    """Return a clip as a pose estimator sees it: jitter of 3 to 12 mm, wandering depth, joints lost, feet cut off."""
     count = len(clip.joints)
     local = clip.joints - clip.joints[:, :1]
     keep = float(rng.uniform(0.2, 0.6))
     jitter = lfilter([1 - keep], [1.0, -keep], rng.standard_normal(local.shape), axis=0)
-    jitter *= float(rng.uniform(0.005, 0.015)) * np.sqrt((1 + keep) / (1 - keep))
+    jitter *= float(rng.uniform(0.003, 0.012)) * np.sqrt((1 + keep) / (1 - keep))
     slow = np.exp(-1.0 / (RATE * float(rng.uniform(0.2, 0.8))))
     depth = lfilter([np.sqrt(1 - slow**2)], [1.0, -slow], rng.standard_normal((count, JOINT_COUNT)), axis=0)
     angle = float(rng.uniform(0, 2 * np.pi))
-    depth = depth[..., None] * np.array([np.cos(angle), 0.0, np.sin(angle)]) * float(rng.uniform(0.02, 0.05))
+    depth = depth[..., None] * np.array([np.cos(angle), 0.0, np.sin(angle)]) * float(rng.uniform(0.01, 0.04))
     # Joints near the hips are known better than the ends of limbs.
     reach = np.clip(np.linalg.norm(local, axis=2, keepdims=True) / 0.6, 0.2, 1.2)
     seen = local + jitter + depth * reach

@@ -110,7 +110,7 @@ class JudgeModule(nn.Module):
         among = ((qualities - qualities.mean()) ** 2).mean()
         variance = self.calibration.stretch * (learnt + among) + self.calibration.floor
         kinds = torch.stack([_both(torch.sigmoid(each.kinds), body) for each in said]).mean(dim=0)
-        amounts = torch.stack([_both(each.amounts, body) for each in said]).mean(dim=0)
+        amounts = torch.stack([_both(torch.sigmoid(each.amounts), body) for each in said]).mean(dim=0)
         styles = torch.stack([torch.softmax(each.styles, dim=1).mean(dim=0) for each in said]).mean(dim=0)
         dancing = torch.stack([torch.sigmoid(each.dancing).mean() for each in said]).mean()
         embedding = said[0].embedding.mean(dim=0)

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dancecoach.assessment.descriptors import describe
+from dancecoach.assessment.descriptors import SIZE, describe
 from dancecoach.assessment.motion_features import BEAT, mirrored
 from dancecoach.training.assessment_data import LEAD, Clips, Take, table_of
 from dancecoach.training.assessment_heads import Heads, Said, Truth, likelihood, loss_of
@@ -164,7 +164,7 @@ class Judge(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.encoder: Encoder = encoder(recipe.kind, recipe.width)
-        self.heads = Heads(10 * recipe.width, dropout=0.1)
+        self.heads = Heads(recipe.width, descriptors=False, dropout=0.1)
         self.register_buffer("sums", part_sums())
 
     def forward(self, features: Tensor, weights: Tensor) -> Said:
@@ -285,10 +285,11 @@ def encode(judge: Judge, pool: Pool, batch: int = 32) -> tuple[Array, Array]:
 def train_heads(
     inputs: Array, truth: Truth, columns: slice, seed: int, epochs: float = 25.0, batch: int = 64
 ) -> Heads:
-    """Return heads trained on `columns` of inputs (N, 2, D); `batch` windows at a time."""
+    """Return heads trained on `columns` of inputs (N, 2, D): the encoder's, the descriptors, or all."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    heads = Heads(inputs[:1, 0, columns].shape[1])
+    encoded = inputs.shape[2] - SIZE
+    heads = Heads(0 if columns.start >= encoded else encoded // 10, descriptors=columns.stop > encoded)
     heads.standardise(torch.from_numpy(inputs[:, :, columns].reshape(-1, heads.get_buffer("mean").shape[0])))
     optimiser = torch.optim.AdamW(heads.parameters(), lr=2e-3, weight_decay=5e-2)
     groups = np.unique(truth.group.numpy(), return_inverse=True)[1]
