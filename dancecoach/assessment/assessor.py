@@ -9,6 +9,7 @@ poses around it ─► can it be judged? ─┬─► known choreography or refe
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 
 from dancecoach.assessment import cues as cueing
