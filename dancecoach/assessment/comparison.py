@@ -21,6 +21,7 @@ from dancecoach.types import JOINT_COUNT, LIMBS, BodyPart, FaultKind, Floats
 
 _FLOOR, _FLOOR_MONOCULAR = 0.003, 0.03  # m
 _SLOW = 2.0  # s, standard deviation of the mean that movements are large or small around
+_DEPTH = 0.25  # weight of the axis that one camera cannot see well
 _VISIBLE = 0.5
 _MOVES = 0.015  # m, root mean square; a limb of the reference that moves less does not move
 _COMMON = 0.3  # of the legs' error that a sway or a change of level leaves
@@ -119,11 +120,13 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
         for part in LIMBS
         if dancer.visibility[inside][:, list(CHAIN_JOINTS[part])].mean() < _VISIBLE
     }
-    paths = {
-        part: pairs
-        for part, pairs in _pairs(dancer.bones[inside], dancer.yaw[inside], taken, lengths).items()
-        if part not in unseen
-    }
+    own = dancer.bones[inside], dancer.yaw[inside]
+    if dancer.monocular or reference.body.monocular:
+        mixed = not (dancer.monocular and reference.body.monocular)
+        found = _pairs_of_one_camera(*own, taken, lengths, mixed)
+    else:
+        found = _pairs(*own, taken, lengths)
+    paths = {part: pairs for part, pairs in found.items() if part not in unseen}
     heights = dancer.roots[inside, 1], taken.roots[MARGIN:-MARGIN, 1] * float(np.median(lengths))
     findings, excused = _of_the_legs(paths, heights, floor)
     moving: list[BodyPart] = []
@@ -161,6 +164,28 @@ def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[B
         ]
         for part in LIMBS
     }
+
+
+def _pairs_of_one_camera(
+    bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats, mixed: bool
+) -> dict[BodyPart, list[Pair]]:
+    """Return each limb as one camera sees it: in the room, its unsure depth counting little.
+
+    `mixed` when only one of the two was seen by one camera: what a pose estimator takes for a hip is not quite what
+    motion capture does, so lasting differences are left out.
+    """
+    between = float(np.angle(np.exp(1j * (yaw - taken.yaw[MARGIN:-MARGIN])).mean()))
+    facing = taken.yaw + between
+    weights = np.array([1.0, 1.0, _DEPTH])
+    wanted, slow = (turned(each * lengths[:, None], facing) * weights for each in (taken.bones, taken.slow))
+    own = bones * weights
+    pairs: dict[BodyPart, list[Pair]] = {}
+    for part in LIMBS:
+        path, other, mean = limb(own, part), limb(wanted, part), limb(slow, part)
+        if mixed:
+            path = path + (other[MARGIN:-MARGIN].mean(axis=0) - path.mean(axis=0))
+        pairs[part] = [(path, Path(other, mean, hangs_on(part)))]
+    return pairs
 
 
 def _in_chest(bones: Floats) -> Floats:

@@ -108,11 +108,12 @@ def hangs_on(part: BodyPart) -> tuple[int, ...]:
 def fitted_lengths(body: Body, other: Body) -> Floats:
     """Return by what (22,) the bones of `other` are multiplied to be as long as those of `body`.
 
-    Bone by bone where both have bones; one number for all where lengths waver, as seen by one camera.
+    Bone by bone where both have bones, or one was estimated from one camera, whose bodies have other proportions; one
+    number for all where lengths waver otherwise.
     """
     ratio = body.lengths / np.maximum(other.lengths, 1e-6)
     usable = (body.lengths > 0.02) & (other.lengths > 0.02)
     overall = float(np.median(ratio[usable])) if usable.any() else 1.0
-    if not (body.rigid and other.rigid):
+    if not (body.rigid and other.rigid or body.monocular or other.monocular):
         return np.full(len(ratio), overall)
     return np.where(usable & (np.abs(np.log(np.maximum(ratio, 1e-6) / overall)) < 0.35), ratio, overall)
