@@ -114,6 +114,6 @@ def fitted_lengths(body: Body, other: Body) -> Floats:
     ratio = body.lengths / np.maximum(other.lengths, 1e-6)
     usable = (body.lengths > 0.02) & (other.lengths > 0.02)
     overall = float(np.median(ratio[usable])) if usable.any() else 1.0
-    if not (body.rigid and other.rigid or body.monocular or other.monocular):
+    if not ((body.rigid and other.rigid) or body.monocular or other.monocular):
         return np.full(len(ratio), overall)
     return np.where(usable & (np.abs(np.log(np.maximum(ratio, 1e-6) / overall)) < 0.35), ratio, overall)
