@@ -249,6 +249,8 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]
         cost = (float(left.mean()) + floor**2) * math.prod(1.3 * PENALTY[each.kind] for each in found)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
+        if len(found) <= 1 and float(left.mean()) < floor**2:
+            break  # no other frame explains more with less
     assert best is not None
     _, explanations, left, (path, wanted) = best
     findings = [

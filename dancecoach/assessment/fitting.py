@@ -109,7 +109,7 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         Whether a slow sway is an explanation.
     """
     kinds: list[Callable[[Floats, Floats], _Fit | None]] = [
-        _late, functools.partial(_small, reference), _stiff, _posture, _shaky, _uneven, _missed, _different,
+        functools.partial(_small, reference), _stiff, _posture, _shaky, _missed, _different,
     ]  # fmt: skip
     if sway:
         kinds.append(_sway)
@@ -119,7 +119,9 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
     for _ in range(_MOST):
         if before.mean() < floor**2:
             break
-        fits = [fit for fit in (kind(path, predicted) for kind in kinds) if fit is not None]
+        lags, errors = _lags(path, predicted)
+        timed = (_late(path, predicted, lags, errors), _uneven(path, predicted, lags, errors))
+        fits = [fit for fit in (*timed, *(kind(path, predicted) for kind in kinds)) if fit is not None]
         fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
         if not fits:
             break
@@ -177,8 +179,7 @@ def _lowest(lags: Floats, errors: Floats) -> float:
     return float(lags[index] + (lags[1] - lags[0]) * (0.5 * (left - right) / bend if bend > 0 else 0.0))
 
 
-def _late(path: Floats, extended: Floats) -> _Fit | None:
-    lags, errors = _lags(path, extended)
+def _late(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit:
     lag = _lowest(lags, errors.mean(axis=1))
     return _fit("late", lag / RATE * 1000, path, _shifted(extended, lag))
 
@@ -223,7 +224,7 @@ def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[in
                 mixed[:, joint] += mixed[:, parent]
         return np.asarray(mixed)
 
-    scales = np.linspace(0.0, 1.0, 11)
+    scales = np.linspace(0.0, 1.0, 7)
     errors = np.array([float(_error(path, _inner(predicted(float(scale)))).mean()) for scale in scales])
     scale = min(max(_lowest(scales, errors), 0.0), 1.0)
     return _fit("small", (1 - scale) * 100, path, predicted(scale))
@@ -284,9 +285,8 @@ def _with_inner(kind: FaultKind, amount: float, path: Floats, extended: Floats, 
     return _fit(kind, amount, path, predicted)
 
 
-def _uneven(path: Floats, extended: Floats) -> _Fit | None:
+def _uneven(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit:
     """Fit a lateness of every single movement: the least error over all its smooth courses (dynamic programming)."""
-    lags, errors = _lags(path, extended)
     cost = gaussian_filter1d(errors, 0.04 * RATE / _EVERY, axis=1, mode="nearest").T
     stiffness = _BEND * float(np.median(cost.max(axis=1) - cost.min(axis=1)))
     step = stiffness * (np.minimum(np.abs(lags[:, None] - lags[None, :]), 6) ** 2)
