@@ -149,6 +149,16 @@ def _command_parser() -> argparse.ArgumentParser:
     beat.add_argument("--limit", metavar="N", type=int, help="at most so many clips of every folder")
     beat.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of the table")
 
+    text = (
+        "Put known faults into prepared motion and see what the coach says of them against the faultless reference."
+    )
+    assessment = kinds.add_parser("assessment", parents=[common], help=text, description=text)
+    assessment.set_defaults(run=_bench_assessment)
+    assessment.add_argument("folder", type=Path, metavar="DIR", help="what 'train prepare' wrote; its held-out takes")
+    assessment.add_argument("--seconds", type=float, default=16.0, help="of every take, default 16")
+    assessment.add_argument("--limit", metavar="N", type=int, help="at most so many takes of every style")
+    assessment.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+
     _add_training(commands.add_parser("train", help="Make a model anew.", description="Make a model anew."), common)
 
     demo = add("demo-session", _demo_session, "Make the demo's session again.")
@@ -388,6 +398,23 @@ def _bench_beats(options: argparse.Namespace) -> int:
     # Who reads the document from a pipe sees the table on the terminal all the same.
     table = sys.stderr if options.json == "-" else sys.stdout
     figures = run(options.folder, names, options.blocks, options.limit, table)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
+def _bench_assessment(options: argparse.Namespace) -> int:
+    from dancecoach.training import corpus
+    from dancecoach.training.evaluate_comparison import run
+
+    _require_writable(options.json)
+    taken: dict[str, list[corpus.Take]] = {}
+    for take in corpus.load(options.folder, held_out=True):
+        if take.dancing:
+            taken.setdefault(take.style, []).append(take)
+    takes = [take for group in taken.values() for take in group[: options.limit]]
+    table = sys.stderr if options.json == "-" else sys.stdout
+    figures = run(takes, options.seconds, table)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0

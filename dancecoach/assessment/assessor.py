@@ -8,7 +8,7 @@ poses around it ─► can it be judged? ─┬─► known choreography or refe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -36,9 +36,24 @@ from dancecoach.types import (
 )
 
 BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at as well
-# Standard deviation of a quality against a reference: points, and share of the deduction; on known faults.
-_SD, _SD_SHARE = 2.0, 0.12
-_SD_MONOCULAR, _SD_SHARE_MONOCULAR = 5.0, 0.2
+# Standard deviation of a quality against a reference: points, and by kind the share of its own deduction that is
+# uncertain, so that nine of ten intervals hold the rubric's truth about known faults.
+_SD, _SD_MONOCULAR = 1.0, 5.0
+_UNSURE: Mapping[FaultKind, float] = {
+    "late": 0.1,
+    "early": 0.1,
+    "uneven": 0.55,
+    "small": 0.05,
+    "stiff": 0.4,
+    "shaky": 0.1,
+    "off_balance": 0.12,
+    "asymmetric": 0.08,
+    "no_level_change": 0.25,
+    "posture": 0.05,
+    "missed": 0.3,
+    "different": 0.25,
+}
+_UNSURE_MONOCULAR = 2.0  # times as much
 _NOT_IT = "not the reference's movement"
 
 
@@ -137,14 +152,22 @@ class Assessor:
             faults = [each for each in faults if not _of_the_whole(each[0], each[1])]
             found = tuple(cue for cue in found if not _of_the_whole(cue.limb, cue.fault))
         mean = score(faults)
-        base, share = (_SD_MONOCULAR, _SD_SHARE_MONOCULAR) if monocular else (_SD, _SD_SHARE)
-        quality = _quality(mean, base**2 + (share * (100.0 - mean)) ** 2, against=True)
+        quality = _quality(mean, _variance(faults, monocular), against=True)
         named = ChoreographyPlace(placed.choreography.name, placed.primitive, placed.mirrored, placed.probability)
         if placed.choreography is not self._reference:
             said.append(Label("choreography", named.name, named.probability))
         return Assessment(
             quality, (*said, *_level(quality)), cueing.gravest(found), saliency_of(faults, compared.deviations), named
         )
+
+
+def _variance(faults: Sequence[tuple[BodyPart, FaultKind, float]], monocular: bool) -> float:
+    """Return the variance, points squared, of a quality that was measured against a reference."""
+    total = (_SD_MONOCULAR if monocular else _SD) ** 2
+    for part, kind, amount in faults:
+        unsure = _UNSURE[kind] * (_UNSURE_MONOCULAR if monocular else 1.0)
+        total += (unsure * severity(part, kind, amount)) ** 2
+    return total
 
 
 def _own(grid: BeatGrid | None) -> bool:
