@@ -404,8 +404,7 @@ def _bench_beats(options: argparse.Namespace) -> int:
 
 
 def _bench_assessment(options: argparse.Namespace) -> int:
-    from dancecoach.training import corpus
-    from dancecoach.training.evaluate_comparison import run
+    from dancecoach.training import corpus, evaluate_comparison, evaluate_recognition
 
     _require_writable(options.json)
     taken: dict[str, list[corpus.Take]] = {}
@@ -414,7 +413,8 @@ def _bench_assessment(options: argparse.Namespace) -> int:
             taken.setdefault(take.style, []).append(take)
     takes = [take for group in taken.values() for take in group[: options.limit]]
     table = sys.stderr if options.json == "-" else sys.stdout
-    figures = run(takes, options.seconds, table)
+    figures = evaluate_comparison.run(takes, options.seconds, table)
+    figures["recognised"] = evaluate_recognition.run(takes, options.seconds, table)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0

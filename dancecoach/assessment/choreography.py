@@ -23,9 +23,9 @@ from dancecoach.assessment.locating import Found, Postures, locate
 from dancecoach.assessment.recordings import cut
 from dancecoach.types import MIRROR_JOINTS, BeatGrid, Floats, PoseTrack, Primitive
 
-_KNOWN = 0.42  # rad, distance up to which a movement is that of a choreography
+_KNOWN = 0.38  # rad, distance up to which a movement is that of a choreography
 _SURE = 0.25  # rad, distance at which nobody doubts
-_APART = 1.15  # times the distance that any other place has to have
+_APART = 1.2  # times the distance that any other place has to have, where somebody may doubt
 _TOGETHER = 1.3, 0.03  # of the best distance, and rad more, up to which both started together
 _LATE = 0.6  # beats up to which the nearest beat is not the one meant, where counts say so
 
@@ -111,13 +111,14 @@ def place(
         rivals += [found.distance, found.others]
         if best is None or found.distance < best[0]:
             best = found.distance, choreography, found
-    if best is None or (best[0] > _KNOWN and not surely):
+    if best is None:
         return None
     distance, choreography, found = best
     others = sorted(rivals)[1] if len(rivals) > 1 else np.inf
+    doubtful = distance > _KNOWN or (distance > _SURE and others < _APART * distance)
+    if doubtful and not surely:
+        return None
     likely = float(np.clip((_KNOWN - distance) / (_KNOWN - _SURE), 0.0, 1.0)) * 0.5 + 0.5
-    if others < _APART * distance:
-        likely = min(likely, 0.5)
     anchors, timed = _anchors(primitive, grid, choreography, found)
     number = choreography.number_at(float(np.interp(primitive.start, *anchors)))
     return Placed(choreography, number, found.mirrored, likely if distance <= _KNOWN else 0.0, anchors, timed)
