@@ -9,6 +9,7 @@ import pytest
 _HOME = tempfile.mkdtemp(prefix="dancecoach-tests")
 os.environ["DANCECOACH_STRICT"] = "1"
 os.environ["DANCECOACH_CONFIG"] = f"{_HOME}/config"
+os.environ["DANCECOACH_DATA"] = f"{_HOME}/data"
 os.environ["DANCECOACH_CACHE"] = f"{_HOME}/cache"
 os.environ["DANCECOACH_SESSIONS"] = f"{_HOME}/sessions"
 
