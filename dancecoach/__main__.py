@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import json
 import logging
 import logging.handlers
@@ -12,12 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dancecoach import __version__
 from dancecoach.errors import DancecoachError
 
-COMMANDS = ("analyze", "synchrony", "beats", "devices", "replay", "bench", "train", "demo-session")
+if TYPE_CHECKING:
+    from dancecoach.types import Floats, PoseTrack
+
+COMMANDS = ("analyze", "synchrony", "beats", "devices", "replay", "bench", "train", "prompt", "demo-session")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = words[0] if words and words[0] in COMMANDS else None
     parser = _command_parser() if command else _app_parser()
-    options = parser.parse_args(words)
+    options, rest = parser.parse_known_args(words)
+    if rest and (not hasattr(options, "motions") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # argparse does not see a list that comes after an option as part of it
+        options.motions += [Path(word) for word in rest]
     _log_to_file(verbose=options.verbose)
     try:
         status = int(options.run(options))
@@ -142,6 +150,8 @@ def _command_parser() -> argparse.ArgumentParser:
 
     _add_training(commands.add_parser("train", help="Make a model anew.", description="Make a model anew."), common)
 
+    _add_prompts(commands.add_parser("prompt", help=_PROMPTS, description=_PROMPTS), common)
+
     demo = add("demo-session", _demo_session, "Make the demo's session again.")
     demo.add_argument("folder", type=Path)
     return parser
@@ -191,6 +201,33 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
     prepare.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="folder of the corpus")
     prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="what is there already stays")
     prepare.add_argument("--fps", type=float, metavar="F", help="true frame rate, where the files' is wrong")
+
+
+_PROMPTS = "Teach the coach what to recognise: styles, levels, dances, by a text, by examples or by both."
+
+
+def _add_prompts(prompts: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    kinds = prompts.add_subparsers(required=True)
+    text = "Add a class, or further examples or another text to one."
+    add = kinds.add_parser("add", parents=[common], help=text, description=text)
+    add.set_defaults(run=_prompt_add)
+    add.add_argument("name", help="what it is called")
+    add.add_argument(
+        "--attribute",
+        choices=("style", "level", "dancing", "choreography"),
+        default="style",
+        help="what it is one of",
+    )
+    add.add_argument("--text", help="what it looks like, in words")
+    add.add_argument("--fps", type=float, help="true frame rate of a BVH")
+    add.add_argument("motions", type=Path, nargs="*", metavar="MOTION", help="BVH, NPZ or session: an example")
+    text = "List what was taught."
+    listing = kinds.add_parser("list", parents=[common], help=text, description=text)
+    listing.set_defaults(run=_prompt_list)
+    text = "Remove a class."
+    remove = kinds.add_parser("remove", parents=[common], help=text, description=text)
+    remove.set_defaults(run=_prompt_remove)
+    remove.add_argument("name")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -415,6 +452,59 @@ def _train_command(options: argparse.Namespace) -> str:
     chosen = {"channels": options.channels, "ablations": options.ablations}
     words += [f"--{name} {value:g}" for name, value in chosen.items() if value is not None]
     return " ".join(words)
+
+
+def _prompt_add(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from dancecoach.assessment import prompts
+    from dancecoach.assessment.text_model import TextModel
+    from dancecoach.session.motion import read_motion
+
+    for path in options.motions:
+        _require(path)
+    book = prompts.load()
+    told = None
+    if options.text is not None:
+        model = TextModel()
+        told = model.embed(options.text)
+        book = book.made_with(model.motion)
+    examples = np.empty((0, 0))
+    if options.motions:
+        embed, name = _motion_encoder()
+        book = book.made_with(name)
+        examples = np.stack([embed(read_motion(path, options.fps)) for path in options.motions])
+    prompt = prompts.Prompt(options.name, options.attribute, options.text, told, examples)
+    prompts.save(book.with_prompt(prompt))
+    return 0
+
+
+def _motion_encoder() -> tuple[Callable[[PoseTrack], Floats], str]:
+    """Return what makes the embedding (D,) of a motion, and its name."""
+    try:
+        # By name, for as long as it is not part of every installation.
+        encoders = importlib.import_module("dancecoach.assessment.encoders")
+        encoder = encoders.MotionEncoder()
+    except (ImportError, AttributeError) as error:
+        raise DancecoachError("There is no motion encoder here.", "Teach by --text, without examples.") from error
+    return encoder.embed, str(getattr(encoder, "name", ""))
+
+
+def _prompt_list(_: argparse.Namespace) -> int:
+    from dancecoach.assessment import prompts
+
+    for prompt in prompts.load().prompts:
+        count = len(prompt.examples)
+        text = f", {json.dumps(prompt.text)}" if prompt.text is not None else ""
+        print(f"{prompt.attribute} {prompt.name}: {count} {'example' if count == 1 else 'examples'}{text}")
+    return 0
+
+
+def _prompt_remove(options: argparse.Namespace) -> int:
+    from dancecoach.assessment import prompts
+
+    prompts.save(prompts.load().without(options.name))
+    return 0
 
 
 def _demo_session(options: argparse.Namespace) -> int:

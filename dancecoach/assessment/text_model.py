@@ -58,8 +58,8 @@ class TextModel:
     Parameters
     ----------
     path : Path
-        An ONNX file with input `words` (1, 96) int64, padded with 0, and output `embedding` (1, D), its metadata holding `vocabulary`
-        (a JSON list) and `motion`, the name of the motion encoder it was trained for.
+        An ONNX file with input `words` (1, 96) int64, padded with 0, and output `embedding` (1, D), its metadata
+        holding `vocabulary` (a JSON list) and `motion`, the name of the motion encoder it was trained for.
 
     Raises
     ------

@@ -73,17 +73,10 @@ def ablate(
     texts = {style: consensus([described[i].levels for i in np.flatnonzero(of[style] & trained)]) for style in styles}
     found: dict[str, dict[str, Outcome]] = {}
     for style in unseen or styles:
-        kept = np.flatnonzero(trained & ~of[style])
-        rest = [described[index] for index in kept]
-        words = train_text(embeddings[kept], rest, recipe)
-        numbers = train_attributes(embeddings[kept], rest, recipe)
         others = [each for each in styles if each != style]
         stranger = others[int(random.integers(len(others)))]
-        told = {
-            "text": words.embed([sentence(texts[style])])[0],
-            "attributes": numbers.embed([texts[style]])[0],
-            "another's text": words.embed([sentence(texts[stranger])])[0],
-        }
+        kept = np.flatnonzero(trained & ~of[style])
+        told = _told(embeddings[kept], [described[index] for index in kept], texts[style], texts[stranger], recipe)
         known = [embeddings[of[each] & trained] for each in others]
         tests = {each: embeddings[of[each] & ~trained] for each in styles}
         outcomes: dict[str, list[Outcome]] = {method: [] for method in METHODS}
@@ -104,6 +97,23 @@ def ablate(
             for method, tried in outcomes.items()
         }
     return found
+
+
+def _told(
+    embeddings: Floats,
+    described: Sequence[Described],
+    own: Mapping[str, int],
+    another: Mapping[str, int],
+    recipe: Recipe | None,
+) -> dict[str, Floats]:
+    """Return what networks trained on the rest make of the statements of an unseen style, and of another's."""
+    words = train_text(embeddings, described, recipe)
+    numbers = train_attributes(embeddings, described, recipe)
+    return {
+        "text": words.embed([sentence(own)])[0],
+        "attributes": numbers.embed([own])[0],
+        "another's text": words.embed([sentence(another)])[0],
+    }
 
 
 def means(found: Mapping[str, Mapping[str, Outcome]]) -> dict[str, Outcome]:

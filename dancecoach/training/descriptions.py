@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from dancecoach.types import JOINT_INDEX, Floats, PoseTrack
 
-_SMOOTH = 0.03  # s, standard deviation of the Gaussian before velocities are taken
+_SMOOTH = 0.04  # s, standard deviation of the Gaussian before velocities are taken
 _SLOW = 0.4  # s, of the one before travelling and turning are
 _STANDING = 0.08  # leg lengths above the floor up to which a foot stands
 
@@ -34,8 +35,8 @@ class Attribute:
 ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute(
         "speed",
-        0.65,
-        0.92,
+        0.64,
+        0.89,
         (("slow movements", "calm movements"), ("moderate movements",), ("fast movements", "quick movements")),
     ),
     Attribute(
@@ -50,7 +51,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "legs",
-        0.105,
+        0.11,
         0.18,
         (("low feet", "feet close to the floor"), ("feet that lift a little",), ("high kicks", "high legs")),
     ),
@@ -68,7 +69,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "level",
-        0.07,
+        0.068,
         0.13,
         (
             ("at one height", "without level changes"),
@@ -79,13 +80,13 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute(
         "height",
         0.94,
-        1.19,
+        0.99,
         (("a low stance", "bent knees"), ("a normal stance",), ("a high stance", "straight legs")),
     ),
     Attribute(
         "sharpness",
-        7.9,
-        9.6,
+        8.2,
+        9.2,
         (("smooth movements", "flowing movements"), ("firm movements",), ("sharp movements", "jerky movements")),
     ),
     Attribute(
@@ -93,7 +94,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "raised",
-        0.09,
+        0.091,
         0.3,
         (
             ("arms below the shoulders", "low arms"),
@@ -107,7 +108,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         -0.36,
         (("different arms", "asymmetric arms"), ("partly symmetric arms",), ("symmetric arms", "both arms alike")),
     ),
-    Attribute("steps", 2.0, 3.5, (("few steps", "rare steps"), ("regular steps",), ("many steps", "quick steps"))),
+    Attribute("steps", 1.8, 3.3, (("few steps", "rare steps"), ("regular steps",), ("many steps", "quick steps"))),
     Attribute("air", 0.005, 0.05, (("without jumps", "feet on the floor"), ("light feet",), ("jumps", "leaps"))),
     Attribute(
         "pauses",
@@ -122,7 +123,7 @@ NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 def measure(track: PoseTrack) -> Floats:
     """Return what each of `ATTRIBUTES` is in a track of at least half a second, (A,)."""
     times = np.arange(track.times[0], track.times[-1], 1 / 60)
-    room = _at(track.times, track.joints + track.roots[:, None], times)
+    room = CubicSpline(track.times, track.joints + track.roots[:, None], axis=0)(times)
     at = {name: room[:, index] for name, index in JOINT_INDEX.items()}
     leg = float(
         np.median(
@@ -150,6 +151,10 @@ def measure(track: PoseTrack) -> Floats:
     path = np.linalg.norm(np.gradient(place, 1 / 60, axis=0)[:, [0, 2]], axis=1)
     turning = np.abs(np.gradient(gaussian_filter1d(yaw, _SLOW * 60), 1 / 60)) / (2 * np.pi)
     hips = room[:, 0, 1] - floor
+    # Of the leg that is straighter: the other may be in the air.
+    straight = np.linalg.norm(
+        np.stack([at["left_hip"] - at["left_ankle"], at["right_hip"] - at["right_ankle"]]), axis=2
+    ).max(axis=0)
     mirrored = wrists[:, 1] * [-1, 1, 1]
     return np.array(
         [
@@ -160,8 +165,8 @@ def measure(track: PoseTrack) -> Floats:
             turning.mean(),
             path.mean(),
             np.percentile(hips, 95) - np.percentile(hips, 5),
-            np.median(hips),
-            np.median(force) / max(float(np.median(speed)), 0.05),
+            np.median(straight),
+            force.mean() / max(float(speed.mean()), 0.05),
             np.median(np.linalg.norm((feet[:, 0] - feet[:, 1])[:, [0, 2]], axis=1)),
             np.mean(wrists[:, :, 1] > 0),
             -np.linalg.norm(wrists[:, 0] - mirrored, axis=1).mean() / max(float(reach.mean()), 0.1),
@@ -232,13 +237,6 @@ def as_vector(levels: Mapping[str, int]) -> Floats:
         if name in levels:
             vector[row, levels[name]] = 1.0
     return vector.ravel()
-
-
-def _at(times: Floats, values: Floats, wanted: Floats) -> Floats:
-    """Return values (T, 22, 3) at other times (U,), interpolated linearly."""
-    upper = np.clip(np.searchsorted(times, wanted, side="right"), 1, len(times) - 1)
-    share = ((wanted - times[upper - 1]) / (times[upper] - times[upper - 1]))[:, None, None]
-    return np.asarray(values[upper - 1] * (1 - share) + values[upper] * share)
 
 
 def _turned(vectors: Floats, yaw: Floats) -> Floats:
