@@ -21,7 +21,18 @@ from dancecoach.errors import DancecoachError
 if TYPE_CHECKING:
     from dancecoach.types import Floats, PoseTrack
 
-COMMANDS = ("analyze", "synchrony", "beats", "devices", "replay", "bench", "train", "prompt", "demo-session")
+COMMANDS = (
+    "analyze",
+    "assess",
+    "synchrony",
+    "beats",
+    "devices",
+    "replay",
+    "bench",
+    "train",
+    "prompt",
+    "demo-session",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,6 +120,15 @@ def _command_parser() -> argparse.ArgumentParser:
     analyze.add_argument("--person", type=int, help="whom to follow, from 1, left to right")
     analyze.add_argument("--json", metavar="OUT", default="-", help="where to write the result, - prints it")
     analyze.add_argument("--bvh", metavar="OUT", type=Path, help="write the motion as BVH")
+
+    assess = add(
+        "assess", _assess, "Judge every eight-count of a motion: what it is, how well it is danced, and why."
+    )
+    assess.add_argument("motion", type=Path, help="BVH, NPZ (times, joints), session or video")
+    assess.add_argument("--music", type=Path, metavar="FILE", help="audio or .beats file that starts with the motion")
+    assess.add_argument("--reference", type=Path, metavar="MOTION", help="what to compare with: BVH, NPZ or session")
+    assess.add_argument("--fps", type=float, help="true frame rate of the BVHs")
+    assess.add_argument("--json", metavar="OUT", default="-", help="where to write the result, - prints it")
 
     synchrony = add("synchrony", _synchrony, "Measure the synchrony of a motion with music.")
     synchrony.add_argument("motion", type=Path, help="BVH, NPZ (times, joints) or session")
@@ -308,6 +328,22 @@ def _analyze(options: argparse.Namespace) -> int:
             raise _unwritable(options.bvh, error.strerror) from error
     music = str(options.music) if options.music is not None else None
     _write_json(report.analysis(found, str(options.video), music), options.json)
+    return 0
+
+
+def _assess(options: argparse.Namespace) -> int:
+    from dancecoach import report
+    from dancecoach.assessing import assess_file
+
+    for path in (options.motion, options.music, options.reference):
+        if path is not None:
+            _require(path)
+    _require_writable(options.json)
+    found = assess_file(options.motion, options.music, options.reference, options.fps)
+    names = ("motion", "music", "reference")
+    given = {name: getattr(options, name) for name in names}
+    inputs = {name: None if path is None else str(path) for name, path in given.items()}
+    _write_json(report.assessed(found, **inputs), options.json)
     return 0
 
 

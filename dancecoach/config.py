@@ -66,7 +66,9 @@ class Settings:
     """What the application remembers.
 
     `camera` and `audio` are names, addresses or paths as the command line takes them, empty for the system's
-    default; `latencies` is keyed by `device_pair`; `music_offset` seconds added to the beat, −1…1.
+    default; `latencies` is keyed by `device_pair`; `music_offset` seconds added to the beat, −1…1. `cues` and
+    `heat_map` show what the coach says on the mirror, `speak` says it, `speech_volume` 0…1; `reference` is the path
+    of a motion file or a session to compare with, empty for none.
     """
 
     camera: str = ""
@@ -81,6 +83,11 @@ class Settings:
     music_speed: float = 1.0
     count_in: bool = True
     sessions: str = ""
+    cues: bool = True
+    heat_map: bool = True
+    speak: bool = False
+    speech_volume: float = 0.8
+    reference: str = ""
     latencies: Mapping[str, Latency] = field(default_factory=dict)
 
     def latency_of(self, camera: str, audio: str) -> Latency:
@@ -183,6 +190,7 @@ def _from_table(table: Mapping[str, Any]) -> Settings:
         settings,
         music_offset=min(max(settings.music_offset, -MAX_OFFSET), MAX_OFFSET),
         music_speed=min(max(settings.music_speed, 0.5), 1.1),
+        speech_volume=min(max(settings.speech_volume, 0.0), 1.0),
         theme=settings.theme if settings.theme in THEMES else defaults.theme,
     )
 

@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from dancecoach.assessing import Assessed
 from dancecoach.offline import Analysis
-from dancecoach.types import JOINT_NAMES, BeatGrid, Pose, PrimitiveScore, Synchrony
+from dancecoach.session import assessments
+from dancecoach.types import JOINT_NAMES, Assessment, BeatGrid, Pose, PrimitiveScore, Synchrony
 
 ANALYSIS = "dancecoach.analysis/1"
 SYNCHRONY = "dancecoach.synchrony/1"
 REPLAY = "dancecoach.replay/1"
+ASSESSMENT = "dancecoach.assessment/1"
 
 
 def synchrony(value: Synchrony) -> dict[str, Any]:
@@ -37,17 +40,56 @@ def synchrony(value: Synchrony) -> dict[str, Any]:
 
 
 def primitives(scores: Sequence[PrimitiveScore]) -> list[dict[str, Any]]:
-    """Return the eight-counts."""
-    return [
-        {
+    """Return the eight-counts; those that were judged have an "assessment"."""
+    tables: list[dict[str, Any]] = []
+    for score in scores:
+        table: dict[str, Any] = {
             "index": score.index,
             "start": _number(score.primitive.start),
             "stop": _number(score.primitive.stop),
             "beat_times": [_number(float(time)) for time in score.primitive.beat_times],
             "synchrony": synchrony(score.synchrony),
         }
-        for score in scores
-    ]
+        if score.assessment is not None:
+            table["assessment"] = assessment(score.assessment)
+        tables.append(table)
+    return tables
+
+
+def assessment(value: Assessment) -> dict[str, Any]:
+    """Return quality, labels, cues, saliency of the 22 joints and place in a choreography; unknown is null."""
+    table: dict[str, Any] = _rounded(assessments.to_table(value))
+    return table
+
+
+def assessed(found: Assessed, **inputs: Any) -> dict[str, Any]:
+    """Return the document of `dancecoach assess`: for every eight-count what was said, its timing beside it."""
+    tables = []
+    for score in found.primitives:
+        timing = score.synchrony
+        table: dict[str, Any] = {
+            "index": score.index,
+            "start": _number(score.primitive.start),
+            "stop": _number(score.primitive.stop),
+            "beat_times": [_number(float(time)) for time in score.primitive.beat_times],
+            "msr": _number(timing.msr),
+            "msr_published": _number(timing.msr_published),
+            "offset_ms": _number(timing.offset_ms, 2),
+            "offsets_ms": {part.part: _number(part.offset_ms, 2) for part in timing.parts},
+            "timing_reason": timing.reason,
+        }
+        if score.assessment is not None:
+            table.update(assessment(score.assessment))
+        tables.append(table)
+    return {
+        "schema": ASSESSMENT,
+        **inputs,
+        "joint_names": list(JOINT_NAMES),
+        "beats": beats(found.grid),
+        "encoders": found.provider or None,
+        "synchrony": synchrony(found.total),
+        "primitives": tables,
+    }
 
 
 def beats(grid: BeatGrid | None) -> dict[str, Any] | None:
@@ -106,6 +148,14 @@ def measured(
         "synchrony": synchrony(total),
         "primitives": primitives(scores),
     }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return _number(value) if isinstance(value, float) else value
 
 
 def _number(value: float | None, digits: int = 4) -> float | None:

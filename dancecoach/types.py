@@ -144,7 +144,7 @@ class PoseTrack:
         return len(self.times)
 
 
-BeatSource = Literal["heard", "analysed", "tapped", "file"]
+BeatSource = Literal["heard", "analysed", "tapped", "file", "motion"]
 
 
 def cycle_of(beats_per_bar: int) -> int:

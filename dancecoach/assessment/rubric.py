@@ -68,6 +68,11 @@ WEIGHTS: Mapping[BodyPart, float] = {
     "body": 1.0,
 }
 
+# Of a weak side, the other limb.
+TWINS: Mapping[BodyPart, BodyPart] = {
+    "left_arm": "left_leg", "left_leg": "left_arm", "right_arm": "right_leg", "right_leg": "right_arm",
+}  # fmt: skip
+
 
 def severity(part: BodyPart, kind: FaultKind, amount: float) -> float:
     """Return the points, 0…100, that a fault alone costs; `amount` in the unit of its rule, without a sign.

@@ -140,10 +140,13 @@ class _Overlay:
         score = self._finder.latest(time)
         if score is not None:
             synchrony = score.synchrony
-            columns = (
+            columns = [
                 (0.24, 0.30, _msr_text(synchrony), _colour(synchrony.msr)),
                 (0.60, 0.38, _offset_text(synchrony), _TEXT),
-            )
+            ]
+            if score.assessment is not None:
+                columns = [(0.20, 0.26, *columns[0][2:]), (0.48, 0.34, *columns[1][2:])]
+                columns.append((0.84, 0.14, f"quality {score.assessment.quality.grade or '-'}", _TEXT))
             for left, room, text, colour in columns:
                 (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 2)
                 size = min(1.1 * scale, room * width / max(wide, 1))

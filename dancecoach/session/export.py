@@ -11,7 +11,7 @@ from typing import Any, Literal
 import av
 
 from dancecoach.errors import DancecoachError, FileFormatError, RecordingError
-from dancecoach.session import scores
+from dancecoach.session import assessments, scores
 from dancecoach.session.annotated import render
 from dancecoach.session.bvh import write_bvh
 from dancecoach.session.motion import dump_json, to_csv, to_json
@@ -93,20 +93,22 @@ def _bvh(session: Session, path: Path) -> Iterator[float]:
 
 
 def _csv(session: Session, path: Path) -> Iterator[float]:
-    extra: dict[str, list[object]] = {
-        name: [] for name in ("person", "count", "eight_count", "msr", "offset_ms", "offset_sd_ms")
-    }
+    columns = ("person", "count", "eight_count", "msr", "offset_ms", "offset_sd_ms", "quality", "grade")
+    extra: dict[str, list[object]] = {name: [] for name in columns}
     finder = ScoreFinder(session.primitives)
     for index, time in enumerate(session.track.times):
         count = count_at(session.beat_grid, float(time))
         score = finder.during(float(time))
         synchrony = None if score is None else score.synchrony
+        quality = None if score is None or score.assessment is None else score.assessment.quality
         extra["person"].append(int(session.poses.people[index]))
         extra["count"].append(None if count is None else round(count, 3))
         extra["eight_count"].append(None if score is None else score.index)
         extra["msr"].append(_round(None if synchrony is None else synchrony.msr, 4))
         extra["offset_ms"].append(_round(None if synchrony is None else synchrony.offset_ms, 2))
         extra["offset_sd_ms"].append(_round(None if synchrony is None else synchrony.offset_sd_ms, 2))
+        extra["quality"].append(_round(None if quality is None else quality.mean, 2))
+        extra["grade"].append(None if quality is None else quality.grade)
     with path.open("w", encoding="utf-8", newline="") as file:
         yield from to_csv(session.track, file, extra)
 
@@ -157,6 +159,7 @@ def to_document(session: Session) -> dict[str, Any]:
                 "stop": round(score.primitive.stop, 5),
                 "beat_times": score.primitive.beat_times.round(5).tolist(),
                 "synchrony": scores.to_table(score.synchrony),
+                "assessment": None if score.assessment is None else assessments.to_table(score.assessment),
             }
             for score in session.primitives
         ],

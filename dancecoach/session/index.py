@@ -19,7 +19,7 @@ from typing import Any, get_args
 import numpy as np
 
 from dancecoach.errors import FileFormatError
-from dancecoach.session import scores
+from dancecoach.session import assessments, scores
 from dancecoach.session.format import INDEX, LONGEST, member, number, text
 from dancecoach.types import Beat, Notice, NoticeLevel, Primitive, PrimitiveScore, Synchrony
 
@@ -44,6 +44,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX beats_time ON beats (time);
     CREATE INDEX primitives_start ON primitives (start);
     """,
+    "ALTER TABLE primitives ADD COLUMN assessment TEXT;",
 )
 VERSION = len(MIGRATIONS)
 TABLES = ("meta", "beats", "primitives", "notices")
@@ -99,11 +100,13 @@ class IndexWriter:
             *(value.msr, low, high, value.msr_published, value.offset_ms, value.offset_sd_ms, early, late),
             *(value.level, value.n_hits, value.n_beats, value.reason),
             scores.to_json(value),
+            assessments.to_json(score.assessment),
         )
         marks = ", ".join("?" * len(row))
         self._add(
             "INSERT INTO primitives (number, start, stop, beat_times, msr, msr_low, msr_high, msr_published,"
-            " offset_ms, offset_sd_ms, offset_low_ms, offset_high_ms, level, n_hits, n_beats, reason, synchrony)"
+            " offset_ms, offset_sd_ms, offset_low_ms, offset_high_ms, level, n_hits, n_beats, reason, synchrony,"
+            " assessment)"
             f" VALUES ({marks})",
             row,
         )
@@ -202,7 +205,10 @@ def _read(connection: sqlite3.Connection) -> Contents:
         beats=_some(
             _beat, rows("SELECT time, count, downbeat, tempo, confidence, announced_at FROM beats ORDER BY id")
         ),
-        primitives=_some(_primitive, rows("SELECT number, beat_times, synchrony FROM primitives ORDER BY start, id")),
+        primitives=_some(
+            _primitive,
+            rows("SELECT number, beat_times, synchrony, assessment FROM primitives ORDER BY start, id"),
+        ),
         notices=_some(_notice, rows("SELECT time, code, text, remedy, level FROM notices ORDER BY id")),
         total=scores.from_json(meta.get("total")),
         picture=_picture(scores.parse(meta.get("picture"))),
@@ -233,7 +239,8 @@ def _primitive(row: _Row) -> PrimitiveScore | None:
     if not np.all(np.isfinite(beats)) or np.abs(beats).max() >= LONGEST or np.any(np.diff(beats) <= 0):
         return None
     beats.flags.writeable = False
-    return PrimitiveScore(int(index), Primitive(float(beats[0]), float(beats[-1]), beats), synchrony)
+    primitive = Primitive(float(beats[0]), float(beats[-1]), beats)
+    return PrimitiveScore(int(index), primitive, synchrony, assessments.from_table(scores.parse(row[3])))
 
 
 def _notice(row: _Row) -> tuple[float, Notice] | None:

@@ -110,7 +110,7 @@ def moved_score(score: PrimitiveScore, seconds: float) -> PrimitiveScore:
     beats = score.primitive.beat_times + seconds
     beats.flags.writeable = False
     primitive = Primitive(score.primitive.start + seconds, score.primitive.stop + seconds, beats)
-    return PrimitiveScore(score.index, primitive, moved(score.synchrony, seconds))
+    return dataclasses.replace(score, primitive=primitive, synchrony=moved(score.synchrony, seconds))
 
 
 def _pair_table(values: tuple[float, float] | None) -> list[float | None] | None:

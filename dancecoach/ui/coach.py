@@ -36,6 +36,17 @@ class Coach(Protocol):
         """Switch the sound heard: "" default microphone, a name, a file or "none"."""
         ...
 
+    def use_reference(self, path: str) -> None:
+        """Compare the dancer with this motion from now on: a motion file or the folder of a session.
+
+        Called beside the Qt thread; raises DancecoachError when it cannot be read.
+        """
+        ...
+
+    def clear_reference(self) -> None:
+        """Judge the dancer without a reference from now on."""
+        ...
+
     def load_music(self, path: str) -> None:
         """Load a music file into the player."""
         ...
@@ -146,6 +157,12 @@ class IdleCoach:
         """Ignored."""
 
     def use_audio(self, spec: str) -> None:
+        """Ignored."""
+
+    def use_reference(self, path: str) -> None:
+        """Ignored."""
+
+    def clear_reference(self) -> None:
         """Ignored."""
 
     def load_music(self, path: str) -> None:

@@ -65,6 +65,7 @@ class ControlBar(QFrame):
         self.setAccessibleName("Controls")
         self.buttons: dict[str, QToolButton] = {}
         self.camera_menu, self.sound_menu, self.music_menu = QMenu(self), QMenu(self), QMenu(self)
+        self.reference_menu = QMenu("Reference", self)
         self._duration = 0.0
         self._shown_icons: tuple[object, ...] = ()
         self._look: tuple[Theme, int] | None = None

@@ -12,47 +12,55 @@ from dancecoach.types import Floats
 from dancecoach.ui.theme import LARGE_TYPE
 
 
-def arrange(width: float, height: float, large: bool = False) -> Mapping[str, QRectF]:
+def arrange(width: float, height: float, large: bool = False, judged: bool = False) -> Mapping[str, QRectF]:
     """Return the rectangles of the stage's parts, pixels.
 
     The keys are "stage", "picture", "count", "gauge", "torso", "left_upper", "left_lower", "right_upper",
-    "right_lower", "verdict", "needle", "status" and "notices". Left and right are those of the screen. The parts
-    but "stage", "picture" and "notices" do not overlap.
+    "right_lower", "verdict", "needle", "status", "quality", "strip" and "notices". Left and right are those of the
+    screen. The parts but "stage", "picture" and "notices" do not overlap. "quality" and "strip" have room only where
+    quality is `judged`; they are empty else.
     """
-    return _landscape(width, height, large) if width >= height else _portrait(width, height, large)
+    return (_landscape if width >= height else _portrait)(width, height, large, judged)
 
 
-def _landscape(width: float, height: float, large: bool) -> Mapping[str, QRectF]:
+def _landscape(width: float, height: float, large: bool, judged: bool) -> Mapping[str, QRectF]:
     gap = 0.012 * min(height, width)
     column = (0.26 if large else 0.22) * width
-    strip = (0.185 if large else 0.165) * height
-    top, bottom = gap, height - strip - gap
+    below = (0.185 if large else 0.165) * height
+    top, bottom = gap, height - below - gap
     body = bottom - gap - top
-    head = (0.6 if large else 0.58) * body
+    head = (0.63 if large else 0.61) * body if judged else (0.6 if large else 0.58) * body
     tile = (body - head - 2 * gap) / 2
-    gauge = 0.58 * head
+    upper = (0.71 if judged else 0.58) * head  # of the right column, above the torso
     left, right = gap, width - column - gap
     inner = width - 2 * column - 4 * gap
     first, second = top + head + gap, top + head + tile + 2 * gap
+    # Between the columns, above the needle: the score in time, then the eight-counts.
+    row = QRectF(left + column + gap, bottom - gap - 0.075 * height, inner, 0.075 * height)
+    in_time = 0.24 * inner
     return {
         "stage": QRectF(0, 0, width, height),
         # Under the columns too: a wide picture uses their space, a 4:3 one stays between them.
-        "picture": QRectF(0, 0, width, bottom),
+        "picture": QRectF(0, 0, width, row.top() - gap if judged else bottom),
         "count": QRectF(left, top, column, head),
         "left_upper": QRectF(left, first, column, tile),
         "left_lower": QRectF(left, second, column, tile),
-        "gauge": QRectF(right, top, column, gauge),
-        "torso": QRectF(right, top + gauge + gap, column, head - gauge - gap),
+        "quality": QRectF(right, top, column, upper) if judged else QRectF(),
+        "strip": row.adjusted(in_time + gap, 0, 0, 0) if judged else QRectF(),
+        "gauge": QRectF(row.left(), row.top(), in_time, row.height())
+        if judged
+        else QRectF(right, top, column, upper),
+        "torso": QRectF(right, top + upper + gap, column, head - upper - gap),
         "right_upper": QRectF(right, first, column, tile),
         "right_lower": QRectF(right, second, column, tile),
-        "verdict": QRectF(left, bottom, column, strip),
-        "needle": QRectF(left + column + gap, bottom, inner, strip),
-        "status": QRectF(right, bottom, column, strip),
+        "verdict": QRectF(left, bottom, column, below),
+        "needle": QRectF(left + column + gap, bottom, inner, below),
+        "status": QRectF(right, bottom, column, below),
         "notices": QRectF(left + column + gap, top, inner, 0.3 * height),
     }
 
 
-def _portrait(width: float, height: float, large: bool) -> Mapping[str, QRectF]:
+def _portrait(width: float, height: float, large: bool, judged: bool) -> Mapping[str, QRectF]:
     gap = 0.012 * min(height, width)
     grow = LARGE_TYPE if large else 1.0
     half = (width - 3 * gap) / 2
@@ -65,12 +73,20 @@ def _portrait(width: float, height: float, large: bool) -> Mapping[str, QRectF]:
     arms = legs - row - gap
     verdict = 0.08 * height
     words = arms - verdict - gap
+    row_strip = 0.045 * height
+    strip = QRectF(gap, words - gap - row_strip, width - 2 * gap, row_strip) if judged else QRectF()
+    above = strip.top() if judged else words
+    quality = 0.66 * (head - gap) if judged else 0.0
     columns = [gap + index * (third + gap) for index in range(3)]
     return {
         "stage": QRectF(0, 0, width, height),
-        "picture": QRectF(0, head + 2 * gap, width, words - head - 3 * gap),
+        "picture": QRectF(0, head + 2 * gap, width, above - head - 3 * gap),
         "count": QRectF(gap, gap, half, head),
-        "gauge": QRectF(2 * gap + half, gap, half, head),
+        "quality": QRectF(2 * gap + half, gap, half, quality) if judged else QRectF(),
+        "strip": strip,
+        "gauge": QRectF(2 * gap + half, 2 * gap + quality, half, head - quality - gap)
+        if judged
+        else QRectF(2 * gap + half, gap, half, head),
         "verdict": QRectF(gap, words, half, verdict),
         "status": QRectF(2 * gap + half, words, half, verdict),
         "left_upper": QRectF(columns[0], arms, third, row),

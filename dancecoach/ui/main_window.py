@@ -20,8 +20,11 @@ from dancecoach.ui.background import Background, sentence
 from dancecoach.ui.coach import Coach
 from dancecoach.ui.control_bar import ControlBar
 from dancecoach.ui.inputs import InputMenus
+from dancecoach.ui.reference import ReferenceMenu
 from dancecoach.ui.services import Services
+from dancecoach.ui.settings_writer import SettingsWriter
 from dancecoach.ui.shortcuts import SHORTCUTS
+from dancecoach.ui.speech import Speaker, open_voice
 from dancecoach.ui.stage import Stage
 from dancecoach.ui.theme import dress, make_theme
 from dancecoach.ui.transport import Transport
@@ -58,9 +61,8 @@ class MainWindow(QWidget):
         self.services = services or Services()
         self._clock = clock or SystemClock()
         self._windows: list[QWidget] = []
-        self._saving: Background | None = None
+        self._writer = SettingsWriter(lambda settings: self.services.save_settings(settings), self._not_saved)
         self._recording_job: Background | None = None
-        self._unsaved = False
         self.stage = Stage(
             coach, settings.theme, settings.mirror, settings.large_type, settings.debug, self._clock, self
         )
@@ -71,6 +73,8 @@ class MainWindow(QWidget):
         self.bar.speed_changed.connect(lambda value: self.transport.set_speed(value / 100.0))
         self.bar.offset_changed.connect(lambda value: self.transport.set_offset(value / 1000.0))
         self.inputs = InputMenus(self)
+        self.reference = ReferenceMenu(self)
+        self.speaker = Speaker(self.services.open_voice or open_voice)
         for shortcut in SHORTCUTS:
             for keys in shortcut.keys:
                 key = QShortcut(QKeySequence(keys), self)
@@ -105,17 +109,14 @@ class MainWindow(QWidget):
         """Stop the timers, close what was opened and wait for the settings to be written."""
         self._paint_timer.stop()
         self._slow_timer.stop()
+        for part in (self.speaker, self.reference):
+            part.stop()
         for window in list(self._windows):
             window.close()
         if self._recording_job is not None:
             self._recording_job.forget()
             self._recording_job.join()
-        if self._saving is not None:
-            self._saving.forget()
-            self._saving.join()
-            if self._unsaved:
-                self.services.save_settings(self.settings)
-            self._saving = None
+        self._writer.stop()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop painting when closed."""
@@ -132,6 +133,7 @@ class MainWindow(QWidget):
     def _follow(self) -> None:
         """Bring bar and rate in line with what is going on, five times a second."""
         snapshot = self.coach.snapshot()
+        self.speaker.follow(snapshot)
         self.bar.show_state(snapshot.music, snapshot.recording, self.stage.theme)
         self._place_children()
         self._adapt_rate()
@@ -207,31 +209,19 @@ class MainWindow(QWidget):
         """Change settings, show them and have them written."""
         self.settings = dataclasses.replace(self.settings, **values)
         self._show_settings()
-        self._save()
+        self._writer.put(self.settings)
 
     def _show_settings(self) -> None:
         settings = self.settings
         self.stage.mirror, self.stage.debug = settings.mirror, settings.debug
+        self.stage.show_cues, self.stage.show_heat = settings.cues, settings.heat_map
+        self.speaker.set(settings.speak, settings.speech_volume)
         self.bar.set_values(settings.mirror, settings.count_in, settings.music_speed, settings.music_offset)
         self._restyle()
         self.stage.update()
 
-    def _save(self) -> None:
-        if self._saving is not None:
-            self._unsaved = True
-            return
-        settings = self.settings
-        self._saving = Background(
-            lambda report: self.services.save_settings(settings), lambda result: self._saved(None), self._saved
-        ).start()
-
-    def _saved(self, error: BaseException | None) -> None:
-        self._saving = None
-        if error is not None:
-            self.stage.say(Notice("settings", sentence(error), "", "warning"), 8.0)
-        if self._unsaved:
-            self._unsaved = False
-            self._save()
+    def _not_saved(self, error: BaseException) -> None:
+        self.stage.say(Notice("settings", sentence(error), "", "warning"), 8.0)
 
     def toggle_recording(self) -> None:
         """Record, or finish the recording."""
@@ -330,7 +320,7 @@ class MainWindow(QWidget):
         """Open the settings; they are used and kept when accepted."""
         from dancecoach.ui.settings_dialog import SettingsDialog
 
-        dialog = SettingsDialog(self.settings, self.services, self)
+        dialog = SettingsDialog(self.settings, self.services, self, self.speaker.problem())
         dress(dialog, self.stage.theme)
         dialog.accepted.connect(lambda: self.attempt(lambda: self._use(dialog.settings())))
         self._open(dialog)
@@ -341,11 +331,15 @@ class MainWindow(QWidget):
             self.coach.use_camera(settings.camera)
         if settings.audio != before.audio:
             self.coach.use_audio(settings.audio)
+        if settings.reference != before.reference:
+            # Remembered once the engine has taken it.
+            self.settings = dataclasses.replace(settings, reference=before.reference)
+            self.reference.use(settings.reference)
         latency = settings.latency_of(settings.camera, settings.audio)
         if latency != before.latency_of(before.camera, before.audio):
             self.coach.set_latency(latency)
         self._show_settings()
-        self._save()
+        self._writer.put(self.settings)
 
     def open_calibration(self) -> None:
         """Measure the delays of the devices in use."""
@@ -376,7 +370,10 @@ class MainWindow(QWidget):
         from dancecoach.ui.review import ReviewWindow
 
         folder = Path(self.settings.sessions) if self.settings.sessions else self.services.sessions_folder
-        self._open(ReviewWindow(self.services.review(), folder, self.settings.theme), same_place=True)
+        self._open(
+            ReviewWindow(self.services.review(), folder, self.settings.theme, self.services.learn_choreography),
+            same_place=True,
+        )
 
     def _open(self, window: QWidget, same_place: bool = False) -> None:
         """Show another window, one of a kind."""

@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -33,7 +34,7 @@ from dancecoach.ui.skeleton_view import SkeletonView
 from dancecoach.ui.theme import dress, make_theme
 from dancecoach.ui.timeline import Timeline
 from dancecoach.ui.video_view import VideoView
-from dancecoach.ui.words import clock_text, percent, primitive_word
+from dancecoach.ui.words import clock_text, percent, primitive_word, score_words
 
 _ROLE = Qt.ItemDataRole.UserRole
 
@@ -49,12 +50,20 @@ class ReviewWindow(QWidget):
         Where the sessions are.
     theme : str
         Name of the colour theme.
+    learn : callable, optional
+        Learns the choreography of a session: name and folder; called in a worker thread.
     """
 
-    def __init__(self, store: ReviewStore, folder: Path, theme: str = "dark") -> None:
+    def __init__(
+        self,
+        store: ReviewStore,
+        folder: Path,
+        theme: str = "dark",
+        learn: Callable[[str, Path], None] | None = None,
+    ) -> None:
         super().__init__()
         self.setWindowTitle("Review")
-        self._store, self._folder, self._theme_name = store, folder, theme
+        self._store, self._folder, self._theme_name, self._learn = store, folder, theme, learn
         self._session: ReviewSession | None = None
         self._jobs: list[Background] = []
         self._chosen: PrimitiveScore | None = None
@@ -89,6 +98,11 @@ class ReviewWindow(QWidget):
         self.summary.setWordWrap(True)
         self.part_title = QLabel()
         self.part_title.setWordWrap(True)
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.verdict.setAccessibleName("Quality of the eight-count")
+        for label in (self.title, self.summary, self.verdict):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # names of others
         self.table = PartTable()
         self.message = QLabel()
         self.message.setWordWrap(True)
@@ -102,6 +116,7 @@ class ReviewWindow(QWidget):
         left.addWidget(self.sessions, 1)
         for label in (self.title, self.summary, self.part_title):
             right.addWidget(label)
+        right.addWidget(self.verdict)
         right.addWidget(self.table, 1)
         right.addWidget(self.message)
         right.addLayout(self._buttons())
@@ -132,14 +147,20 @@ class ReviewWindow(QWidget):
         for kind, text, suffix in EXPORTS:
             self.export_menu.addAction(text, partial(self._ask_export, kind, suffix))
         self.export_button.setMenu(self.export_menu)
+        self.learn_button = QPushButton("Learn…")
+        self.learn_button.setAccessibleName("Learn this choreography…")
+        self.learn_button.setToolTip("Learn this choreography…")
+        self.learn_button.clicked.connect(self._ask_learn)
+        self.learn_button.setVisible(self._learn is not None)
         close = QPushButton("Close")
         close.setAccessibleName("Close the review")
         close.clicked.connect(self.close)
-        for button in (self.play_button, self.export_button, close):
+        for button in (self.play_button, self.learn_button, self.export_button, close):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(self.play_button)
         row.addWidget(self.place)
         row.addStretch(1)
+        row.addWidget(self.learn_button)
         row.addWidget(self.export_button)
         row.addWidget(close)
         return row
@@ -176,13 +197,17 @@ class ReviewWindow(QWidget):
         self._jobs.append(job)
         return job.start()
 
+    def _tell(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
     def refresh(self) -> None:
         """List the sessions again."""
-        self.message.setText("Looking for sessions…")
+        self._tell("Looking for sessions…")
         self._job(lambda report: self._store.list_sessions(self._folder), self._list, self._failed)
 
     def _list(self, sessions: list[SessionInfo]) -> None:
-        self.message.setText("" if sessions else f"No sessions in {self._folder} yet. Press R in the main window.")
+        self._tell("" if sessions else f"No sessions in {self._folder} yet. Press R in the main window.")
         self.sessions.clear()
         for session in sessions:
             item = QListWidgetItem(self._line(session))
@@ -207,9 +232,9 @@ class ReviewWindow(QWidget):
             return
         info: SessionInfo = item.data(_ROLE)
         if not info.readable:
-            self.message.setText(info.problem)
+            self._tell(info.problem)
             return
-        self.message.setText("Opening…")
+        self._tell("Opening…")
         folder = info.folder
         # Somebody may have chosen another one meanwhile.
         self._job(
@@ -223,11 +248,11 @@ class ReviewWindow(QWidget):
         return item is not None and bool(item.data(_ROLE).folder == folder)
 
     def _failed(self, error: BaseException) -> None:
-        self.message.setText(sentence(error))
+        self._tell(sentence(error))
 
     def _open(self, session: ReviewSession) -> None:
         self._session, self._chosen = session, None
-        self.message.setText("")
+        self._tell("")
         self.title.setText(session.name)
         parts = [session.created[:16].replace("T", "  "), clock_text(session.duration)]
         if session.total is not None:
@@ -249,6 +274,8 @@ class ReviewWindow(QWidget):
         self.timeline.show_session(
             session.primitives if session is not None else (), session.duration if session is not None else 0.0, theme
         )
+        # Grades and limbs want rows of their own.
+        self.timeline.setMinimumHeight(theme.px(35.0) if self.timeline.judged else 0)
         self.timeline.set_time(self.playback.position)
 
     # ---- replay
@@ -278,18 +305,45 @@ class ReviewWindow(QWidget):
             return
         if self._chosen is None:
             self.part_title.setText("Whole session")
+            self.verdict.setText("")
             self.table.show_synchrony(self._session.total)
             return
         primitive = self._chosen.primitive
         span = f"{clock_text(primitive.start)} to {clock_text(primitive.stop)}"
         self.part_title.setText(f"{primitive_word(primitive)} {self._chosen.index}, {span}")
         self.table.show_synchrony(self._chosen.synchrony)
+        # Title and table say the first two lines.
+        lines = score_words(self._chosen, evidence=False)[2:]
+        self.verdict.setText("\n".join(lines) if self._chosen.assessment is not None else "")
+
+    # ---- choreographies
+
+    def _ask_learn(self) -> None:
+        if self._session is None:
+            self._tell("Open a session first.")
+            return
+        name, accepted = QInputDialog.getText(self, "Learn this choreography", "Name of the choreography:")
+        if accepted and name.strip():
+            self.learn(name.strip())
+
+    def learn(self, name: str) -> None:
+        """Learn the open session as a choreography of this name."""
+        session, learn = self._session, self._learn
+        if session is None or learn is None:
+            return
+        self._tell(f"Learning {name}…")
+        folder = session.folder
+        self._job(
+            lambda report: learn(name, folder),
+            lambda result: self._tell(f"Learned: {name}"),
+            self._failed,
+        )
 
     # ---- export
 
     def _ask_export(self, kind: ExportKind, suffix: str) -> None:
         if self._session is None:
-            self.message.setText("Open a session first.")
+            self._tell("Open a session first.")
             return
         start = str(Path.home() / f"{self._session.name}{suffix}")
         path, _ = QFileDialog.getSaveFileName(self, "Export", start, f"*{suffix}")
@@ -312,7 +366,7 @@ class ReviewWindow(QWidget):
             dialog.canceled.disconnect()
             dialog.close()
             dialog.deleteLater()
-            self.message.setText("Export stopped." if job.cancelled else text)
+            self._tell("Export stopped." if job.cancelled else text)
 
         job = self._job(
             lambda report: self._store.export(session, kind, destination, report),

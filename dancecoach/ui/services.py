@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dancecoach.config import Settings
+from dancecoach.errors import DancecoachError
 
 if TYPE_CHECKING:
     from dancecoach.ui.review_model import ReviewStore
+    from dancecoach.ui.speech import Voice
 
 
 class Device(Protocol):
@@ -31,6 +33,10 @@ def _no_devices() -> Sequence[Device]:
     return ()
 
 
+def _learn_nothing(name: str, session: Path) -> None:
+    raise DancecoachError("Choreographies cannot be learned here.", "Start dancecoach with its models installed.")
+
+
 def _keep_nothing(settings: Settings) -> None:
     return None
 
@@ -40,7 +46,9 @@ class Services:
     """Callables of the surrounding program.
 
     `save_settings` is called in a worker thread; the `list_…` callables in the main thread when a menu opens;
-    `review` makes the store of recorded sessions when the review window is opened first.
+    `review` makes the store of recorded sessions when the review window is opened first. `learn_choreography` takes
+    a name and the folder of a session and is called in a worker thread. `open_voice` returns what speaks, None where
+    there is no voice; without it Qt is asked.
     """
 
     list_cameras: Callable[[], Sequence[Device]] = _no_devices
@@ -48,4 +56,6 @@ class Services:
     list_audio_outputs: Callable[[], Sequence[Device]] = _no_devices
     save_settings: Callable[[Settings], None] = _keep_nothing
     review: Callable[[], ReviewStore] | None = None
+    learn_choreography: Callable[[str, Path], None] = _learn_nothing
+    open_voice: Callable[[], Voice | None] | None = None
     sessions_folder: Path = field(default_factory=Path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
@@ -14,15 +15,18 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from dancecoach.config import THEMES, Latency, Settings
+from dancecoach.ui.reference import ask_motion, ask_session
 from dancecoach.ui.services import Device, Services
 
 DELAYS = (("camera", "Camera"), ("audio_output", "Sound output"), ("display", "Screen"))
@@ -73,9 +77,11 @@ class LatencyEditor(QWidget):
 
 
 class SettingsDialog(QDialog):
-    """Edits a copy of the settings; read `settings()` once accepted."""
+    """Edits a copy of the settings; read `settings()` once accepted. `no_voice` says why nothing can be spoken."""
 
-    def __init__(self, settings: Settings, services: Services, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, settings: Settings, services: Services, parent: QWidget | None = None, no_voice: str = ""
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setAccessibleName("Settings")
@@ -96,9 +102,28 @@ class SettingsDialog(QDialog):
         self.large = _check("Large type", settings.large_type)
         self.video = _check("Record the video too", settings.record_video)
         self.count_in = _check("Count in before the music starts", settings.count_in)
+        self.cues = _check("Show cues on the mirror", settings.cues)
+        self.heat = _check("Show on the body where points were lost", settings.heat_map)
+        self.speak = _check("Speak cues", settings.speak)
+        self.speak.setEnabled(not no_voice)
+        self.volume = QSpinBox()
+        self.volume.setRange(0, 100)
+        self.volume.setSingleStep(5)
+        self.volume.setPrefix("Volume ")
+        self.volume.setSuffix(" %")
+        self.volume.setAccessibleName("Volume of the voice in percent")
+        self.volume.setValue(round(100 * settings.speech_volume))
+        self.volume.setEnabled(not no_voice)
+        self.no_voice = QLabel(no_voice)
+        self.no_voice.setProperty("role", "muted")
+        self.no_voice.setWordWrap(True)
         self.sessions = QLineEdit(settings.sessions)
         self.sessions.setPlaceholderText(str(services.sessions_folder))
         self.sessions.setAccessibleName("Folder of the recorded sessions")
+        self._folder = settings.sessions or str(services.sessions_folder)
+        self.reference = QLineEdit(settings.reference)
+        self.reference.setPlaceholderText("none: dancing is judged by itself")
+        self.reference.setAccessibleName("Motion to compare with")
         self.latency = LatencyEditor(settings.latency_of(settings.camera, settings.audio))
         self.camera.currentIndexChanged.connect(self._pair_changed)
         self.audio.currentIndexChanged.connect(self._pair_changed)
@@ -112,8 +137,13 @@ class SettingsDialog(QDialog):
         form.addRow("Sound", self.audio)
         form.addRow("Loudspeakers", self.output)
         form.addRow("Theme", self.theme)
-        for box in (self.mirror, self.large, self.video, self.count_in):
-            form.addRow("", box)
+        checks = QGridLayout()
+        boxes = (self.mirror, self.cues, self.large, self.heat, self.video, self.speak, self.count_in, self.volume)
+        for index, box in enumerate(boxes):
+            checks.addWidget(box, index // 2, index % 2)
+        form.addRow("", checks)
+        if self.no_voice.text():
+            form.addRow("", self.no_voice)
         row = QHBoxLayout()
         row.addWidget(self.sessions, 1)
         choose = QPushButton("Choose…")
@@ -122,6 +152,7 @@ class SettingsDialog(QDialog):
         choose.clicked.connect(self._choose_folder)
         row.addWidget(choose)
         form.addRow("Sessions", row)
+        form.addRow("Reference", self._reference_row())
         note = QLabel("Delays of this camera with this sound. Calibrate (K) measures them.")
         note.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -136,10 +167,40 @@ class SettingsDialog(QDialog):
         layout.addStretch(1)
         layout.addWidget(buttons)
 
+    def _reference_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(self.reference, 1)
+        choices: tuple[tuple[str, str, Callable[[], str | None]], ...] = (
+            ("File…", "Choose a motion file (BVH, NPZ) as the reference", lambda: ask_motion(self) or None),
+            ("Session…", "Choose a recorded session as the reference", self._ask_session),
+            ("Clear", "No reference", lambda: ""),
+        )
+        for text, name, ask in choices:
+            button = QPushButton(text)
+            button.setAccessibleName(name)
+            button.setToolTip(name)
+            button.setAutoDefault(False)
+            button.clicked.connect(partial(self._choose_reference, ask))
+            row.addWidget(button)
+        return row
+
+    def _ask_session(self) -> str | None:
+        return ask_session(self, self._folder) or None
+
+    def _choose_reference(self, ask: Callable[[], str | None], *clicked: object) -> None:
+        path = ask()
+        if path is not None:
+            self.reference.setText(path)
+
     def _choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of the sessions", self.sessions.text())
         if path:
             self.sessions.setText(path)
+
+    def _volume(self) -> float:
+        volume = self.volume.value()
+        before = self._settings.speech_volume
+        return before if volume == round(100 * before) else volume / 100
 
     def _inputs(self) -> tuple[str, str]:
         address = self.address.text().strip()
@@ -162,6 +223,11 @@ class SettingsDialog(QDialog):
             record_video=self.video.isChecked(),
             count_in=self.count_in.isChecked(),
             sessions=self.sessions.text().strip(),
+            cues=self.cues.isChecked(),
+            heat_map=self.heat.isChecked(),
+            speak=self.speak.isChecked(),
+            speech_volume=self._volume(),
+            reference=self.reference.text().strip(),
         )
         latency = self.latency.latency()
         if latency == changed.latency_of(camera, audio):

@@ -8,17 +8,22 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from dancecoach.clock import Clock, SystemClock
-from dancecoach.types import Notice, StageTiming, VideoFrame
+from dancecoach.types import Advice, Notice, Snapshot, StageTiming, VideoFrame
 from dancecoach.ui.coach import Coach
+from dancecoach.ui.heat import judged
 from dancecoach.ui.layout import PictureMap, arrange
 from dancecoach.ui.overlays import OVERLAYS, Overlay, Scene
 from dancecoach.ui.overlays.base import CENTER, write
-from dancecoach.ui.theme import Theme, make_theme
+from dancecoach.ui.overlays.cues import cue_boxes, joints_under
+from dancecoach.ui.overlays.skeleton import pose_to_draw
+from dancecoach.ui.overlays.strip import score_at
+from dancecoach.ui.theme import Theme, make_theme, tip
+from dancecoach.ui.words import score_words
 
 _KEPT = 240  # paints whose durations are remembered
 
@@ -60,12 +65,17 @@ class Stage(QWidget):
         self.clock = clock or SystemClock()
         self.mirror = mirror
         self.debug = debug
+        self.show_cues = True
+        self.show_heat = True
         self.help_rows: Sequence[tuple[str, str]] = ()
         self.paint_count = 0
         self.picture: PictureMap | None = None
         self._theme_name, self._large = theme, large
         self._theme: Theme = make_theme(theme, 1280, 720, large)
         self._places: Mapping[str, QRectF] = {}
+        self._judged = False
+        self._advice: tuple[Advice, ...] = ()
+        self._cues_below = False
         self._message: tuple[Notice, float] | None = None
         self._kept: dict[int, tuple[object, QImage]] = {}
         self._scaled: QImage | None = None
@@ -107,7 +117,7 @@ class Stage(QWidget):
     def _arrange(self) -> None:
         width, height = max(self.width(), 1), max(self.height(), 1)
         self._theme = make_theme(self._theme_name, width, height, self._large)
-        self._places = arrange(width, height, self._large)
+        self._places = arrange(width, height, self._large, self._judged)
         self._kept.clear()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -118,11 +128,28 @@ class Stage(QWidget):
             return
         panels = [place for name, place in self._places.items() if name not in ("stage", "picture", "notices")]
         point = event.position()
+        if self._tell_of(point, event.globalPosition().toPoint()):
+            return
         if event.button() != Qt.MouseButton.LeftButton or any(place.contains(point) for place in panels):
             return
         where = self.picture.to_image(point) if self.picture is not None else None
         if where is not None:
             self.coach.follow_person(*where)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell about the eight-count under the resting pointer."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            if not self._tell_of(QPointF(event.pos()), event.globalPos()):
+                QToolTip.hideText()
+            return True
+        return super().event(event)
+
+    def _tell_of(self, point: QPointF, where: QPoint) -> bool:
+        found = score_at(self._places["strip"], self.coach.snapshot().primitives, self._theme, point)
+        if found is None:
+            return False
+        QToolTip.showText(where, tip(score_words(found[0])), self, found[1].toAlignedRect())
+        return True
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the newest snapshot, then report the picture if it was not painted before."""
@@ -134,6 +161,11 @@ class Stage(QWidget):
                 snapshot = dataclasses.replace(snapshot, notices=(self._message[0], *snapshot.notices))
             else:
                 self._message = None
+        if judged(snapshot) != self._judged:
+            self._judged = not self._judged
+            self._arrange()
+        if not self.show_cues:
+            snapshot = dataclasses.replace(snapshot, advice=())
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
         self._paint_picture(painter, snapshot.frame)
@@ -145,9 +177,12 @@ class Stage(QWidget):
             debug=self.debug,
             own_timings=(("paint", self.paint_timing()),) if self.debug else (),
             help_rows=self.help_rows,
+            heat=self.show_heat,
         )
+        scene = dataclasses.replace(scene, cue_boxes=self._cue_boxes(snapshot, scene))
         for index, (place, overlay) in enumerate(OVERLAYS):
-            self._paint_overlay(painter, index, overlay, self._places[place], scene)
+            if not self._places[place].isEmpty():
+                self._paint_overlay(painter, index, overlay, self._places[place], scene)
         painter.end()
         self.paint_count += 1
         frame = snapshot.frame
@@ -157,6 +192,26 @@ class Stage(QWidget):
         ended = time.perf_counter()
         self._durations.append(1000.0 * (ended - started))
         self._painted_at.append(ended)
+
+    def _cue_boxes(self, snapshot: Snapshot, scene: Scene) -> tuple[QRectF, ...]:
+        """Return where the cues go: where they hide less of the dancer, and there for as long as they are shown."""
+        if not snapshot.advice:
+            self._advice = ()
+            return ()
+        notices, picture = self._places["notices"], self._places["picture"]
+        gap = notices.top() if self.width() >= self.height() else self._theme.px(1.2)
+        top = max(picture.top(), notices.top())
+        area = QRectF(notices.left(), top, notices.width(), picture.bottom() - gap - top)
+        if snapshot.advice != self._advice:
+            self._advice = snapshot.advice
+            pose = pose_to_draw(scene)
+            points = None if pose is None or scene.picture is None else scene.picture.to_stage(pose.image_joints)
+            above, below = (
+                0 if points is None else joints_under(cue_boxes(snapshot, area, low, self._theme), points)
+                for low in (False, True)
+            )
+            self._cues_below = bool(snapshot.notices) or below < above
+        return cue_boxes(snapshot, area, self._cues_below, self._theme)
 
     def _paint_overlay(self, painter: QPainter, index: int, overlay: Overlay, rect: QRectF, scene: Scene) -> None:
         """Paint, or blit what was painted before when nothing it shows has changed."""

@@ -5,8 +5,10 @@ Early, late and on the beat are told by position, shape and word; colour only re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPalette
@@ -41,6 +43,11 @@ class Palette:
     warning: str
     info: str
     notice_text: str
+    grade_a: str
+    grade_b: str
+    grade_c: str
+    grade_d: str
+    grade_e: str
 
 
 # Okabe and Ito (2008): black, orange, sky blue, bluish green, yellow, blue, vermilion, reddish purple.
@@ -64,6 +71,11 @@ PALETTES: dict[str, Palette] = {
         warning="#e69f00",
         info="#56b4e9",
         notice_text="#0b0d10",
+        grade_a="#2bc59a",
+        grade_b="#56b4e9",
+        grade_c="#f0e442",
+        grade_d="#f0a020",
+        grade_e="#d55e00",
     ),
     "colour-blind safe": Palette(
         background="#000000",
@@ -84,6 +96,11 @@ PALETTES: dict[str, Palette] = {
         warning="#f0e442",
         info="#56b4e9",
         notice_text="#000000",
+        grade_a="#ffffff",
+        grade_b="#56b4e9",
+        grade_c="#f0e442",
+        grade_d="#e69f00",
+        grade_e="#d55e00",
     ),
     "light": Palette(
         background="#eef1f4",
@@ -104,6 +121,11 @@ PALETTES: dict[str, Palette] = {
         warning="#f0c060",
         info="#a9d6f2",
         notice_text="#101418",
+        grade_a="#00664b",
+        grade_b="#0072b2",
+        grade_c="#b0a000",
+        grade_d="#d08000",
+        grade_e="#a83a00",
     ),
 }
 
@@ -175,6 +197,11 @@ def _color(value: str, alpha: int) -> QColor:
     color = QColor(value)
     color.setAlpha(alpha)
     return color
+
+
+def tip(lines: Sequence[str]) -> str:
+    """Return lines as the text of a tool tip, in which no name is taken for markup."""
+    return "".join(f"<p style='margin:0'>{escape(line)}</p>" for line in lines)
 
 
 def dress(widget: QWidget, theme: Theme) -> bool:

@@ -1,28 +1,42 @@
-"""The session along time: eight-counts as blocks coloured and labelled by MSR, the offset with its band.
+"""The session along time: eight-counts by quality and by MSR, the offset with its band, what each limb lost.
 
 Painted by hand: a chart library's scene, taken down with its window, has ended the whole process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from dancecoach.types import PrimitiveScore
+from dancecoach.types import LIMBS, PrimitiveScore
+from dancecoach.ui.heat import MOST_LOST, heat_color, lost_points
 from dancecoach.ui.overlays.base import CENTER, LEFT, RIGHT, line_pen, write
-from dancecoach.ui.theme import Theme, make_theme, text_width
-from dancecoach.ui.words import NEEDLE_MS, clock_text, offset_band, percent
+from dancecoach.ui.overlays.quality import grade_role, ink_on
+from dancecoach.ui.overlays.strip import block
+from dancecoach.ui.theme import Theme, make_theme, text_width, tip
+from dancecoach.ui.words import (
+    NEEDLE_MS,
+    PART_WORDS,
+    UNKNOWN,
+    clock_text,
+    grade_letter,
+    offset_band,
+    percent,
+    score_words,
+)
 
 _MIN_SPAN = 2.0  # seconds shown at the closest
 _STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)  # seconds between ticks
 
 
 class Timeline(QWidget):
-    """Two rows over one time axis; a click or drag seeks, the wheel zooms at the pointer.
+    """Rows over one time axis; a click or drag seeks, the wheel zooms at the pointer, resting there tells more.
+
+    The grades and the points that each limb lost are shown where at least one eight-count was judged.
 
     Attributes
     ----------
@@ -37,7 +51,7 @@ class Timeline(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Timeline of the session")
-        self.setToolTip("Click to go there, wheel to zoom")
+        self.setMouseTracking(True)
         self.position = 0.0
         self._primitives: Sequence[PrimitiveScore] = ()
         self._duration = 0.0
@@ -61,6 +75,11 @@ class Timeline(QWidget):
     def primitive_at(self, time: float) -> PrimitiveScore | None:
         """Return the eight-count that `time` falls in."""
         return next((item for item in self._primitives if item.primitive.start <= time < item.primitive.stop), None)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the quality of any eight-count was judged."""
+        return any(item.assessment is not None for item in self._primitives)
 
     def runs(self) -> list[list[PrimitiveScore]]:
         """Return the stretches of eight-counts with a measured offset: a gap is left a gap."""
@@ -95,13 +114,29 @@ class Timeline(QWidget):
     # ---- geometry
 
     def rows(self) -> tuple[QRectF, QRectF, QRectF]:
-        """Return the places of the blocks, the offsets and the axis."""
+        """Return the places of the MSR blocks, the offsets and the axis."""
         unit = self._theme.px(1.0)
         left, right = 14.0 * unit, self.width() - 2.0 * unit
         axis = QRectF(left, self.height() - 4.6 * unit, right - left, 3.6 * unit)
-        blocks = QRectF(left, 1.4 * unit, right - left, (axis.top() - 2.8 * unit) * 0.32)
-        offsets = QRectF(left, blocks.bottom() + 1.4 * unit, right - left, axis.top() - blocks.bottom() - 1.4 * unit)
+        top, bottom = 1.4 * unit, axis.top()
+        if self.judged:
+            top, bottom = self.quality_row().bottom() + 0.6 * unit, self.limb_rows()[0].top() - 0.4 * unit
+        blocks = QRectF(left, top, right - left, (bottom - top - 1.4 * unit) * 0.32)
+        offsets = QRectF(left, blocks.bottom() + 1.4 * unit, right - left, bottom - blocks.bottom() - 1.4 * unit)
         return blocks, offsets, axis
+
+    def quality_row(self) -> QRectF:
+        """Return the place of the grades."""
+        unit = self._theme.px(1.0)
+        return QRectF(14.0 * unit, unit, self.width() - 16.0 * unit, 0.17 * (self.height() - 4.6 * unit))
+
+    def limb_rows(self) -> list[QRectF]:
+        """Return the places of what each of LIMBS lost."""
+        unit = self._theme.px(1.0)
+        bottom = self.height() - 5.0 * unit
+        height = 0.37 * bottom / len(LIMBS)
+        tops = [bottom - (len(LIMBS) - index) * height for index in range(len(LIMBS))]
+        return [QRectF(14.0 * unit, top, self.width() - 16.0 * unit, height) for top in tops]
 
     def x_of(self, time: float) -> float:
         """Return where a time is, pixels."""
@@ -136,18 +171,25 @@ class Timeline(QWidget):
         write(painter, label, "MSR", theme, 2.4, "muted", False, RIGHT)
         middle = offsets.center().y()
         half = round(self.limit_ms / 2)
-        for text, share in ((f"late +{half}", -0.5), ("0 ms", 0.0), (f"early −{half}", 0.5)):
+        marks = ((f"late +{half}", -0.5), ("0 ms", 0.0), (f"early −{half}", 0.5))
+        for text, share in marks if offsets.height() > 12 * unit else marks[1:2]:
             y = middle + share * offsets.height() / 2
             place = QRectF(unit, y - 2 * unit, blocks.left() - 2 * unit, 4 * unit)
             write(painter, place, text, theme, 2.4, "muted", False, RIGHT)
         self._axis(painter, offsets, axis)
+        if self.judged:
+            self._row_names(painter)
         painter.save()
-        painter.setClipRect(blocks.united(axis))
+        painter.setClipRect(blocks.united(axis).united(self.quality_row()) if self.judged else blocks.united(axis))
         self._blocks(painter, blocks)
         self._offsets(painter, offsets)
+        if self.judged:
+            self._grades(painter)
+            self._losses(painter)
         painter.setPen(line_pen(theme, "text", 0.35))
         x = self.x_of(self.position)
-        painter.drawLine(QPointF(x, blocks.top()), QPointF(x, offsets.bottom()))
+        top, bottom = (self.quality_row().top(), axis.top()) if self.judged else (blocks.top(), offsets.bottom())
+        painter.drawLine(QPointF(x, top), QPointF(x, bottom))
         painter.restore()
 
     def _axis(self, painter: QPainter, offsets: QRectF, axis: QRectF) -> None:
@@ -185,6 +227,50 @@ class Timeline(QWidget):
                 ink = max(("background", "text"), key=lambda role: self._difference(role, msr))
                 write(painter, place, text, theme, 2.4, ink, True, CENTER)
 
+    def _row_names(self, painter: QPainter) -> None:
+        limbs = zip(self.limb_rows(), (PART_WORDS[part] for part in LIMBS), strict=True)
+        rows = [(self.quality_row(), "quality"), *limbs]
+        for row, name in rows:
+            place = QRectF(0.0, row.top(), row.left() - self._theme.px(1.0), row.height())
+            write(painter, place, name, self._theme, 2.2, "muted", False, RIGHT)
+
+    def _visible(self, row: QRectF) -> Iterator[tuple[PrimitiveScore, QRectF]]:
+        gap = max(1.0, 0.15 * self._theme.unit)
+        for item in self._primitives:
+            left, right = self.x_of(item.primitive.start), self.x_of(item.primitive.stop)
+            if right >= row.left() and left <= row.right():
+                yield item, QRectF(left + gap, row.top(), right - left - 2 * gap, row.height())
+
+    def _grades(self, painter: QPainter) -> None:
+        """Paint letter and mean on the colour of the grade, a dash on a pattern where it is unknown."""
+        theme = self._theme
+        for item, place in self._visible(self.quality_row()):
+            quality = None if item.assessment is None else item.assessment.quality
+            letter = grade_letter(quality)
+            block(painter, place, letter, theme)
+            text = letter if quality is None or quality.mean is None else f"{letter} {round(quality.mean)}"
+            ink = "text" if letter == UNKNOWN else ink_on(theme, grade_role(letter))
+            for shown in (text, letter):
+                if text_width(shown, theme.px(2.8), True) < place.width():
+                    write(painter, place, shown, theme, 2.8, ink, True, CENTER)
+                    break
+
+    def _losses(self, painter: QPainter) -> None:
+        """Paint what each limb cost: the more points the higher and the hotter; nothing where it is unknown."""
+        theme = self._theme
+        for part, row in zip(LIMBS, self.limb_rows(), strict=True):
+            painter.setPen(QPen(theme.color("line"), 1.0))
+            painter.drawLine(row.bottomLeft(), row.bottomRight())
+            for item, place in self._visible(row):
+                lost = lost_points(item.assessment)
+                share = 0.0 if lost is None else min(lost[part] / MOST_LOST, 1.0)
+                if share < 0.02:
+                    continue
+                high = max(share * (row.height() - 1.5), 1.5)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(heat_color(share, theme.name))
+                painter.drawRect(QRectF(place.left(), row.bottom() - high, place.width(), high))
+
     def _offsets(self, painter: QPainter, row: QRectF) -> None:
         theme, limit = self._theme, self.limit_ms
 
@@ -209,6 +295,16 @@ class Timeline(QWidget):
                 painter.drawEllipse(middle, 0.8 * theme.unit, 0.8 * theme.unit)
 
     # ---- the hand
+
+    def event(self, event: QEvent) -> bool:
+        """Tell about the eight-count under the resting pointer."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            inside = event.pos().x() >= self.rows()[0].left()
+            item = self.primitive_at(self.time_at(event.pos().x())) if inside else None
+            lines = ["Click to go there, wheel to zoom"] if item is None else score_words(item)
+            QToolTip.showText(event.globalPos(), tip(lines), self)
+            return True
+        return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go there."""

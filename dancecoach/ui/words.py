@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from dancecoach.types import BeatGrid, BodyPart, MetricalLevel, Notice, Primitive, Synchrony
+from dancecoach.types import (
+    Advice,
+    Assessment,
+    Attribute,
+    BeatGrid,
+    BodyPart,
+    ChoreographyPlace,
+    Cue,
+    FaultKind,
+    MetricalLevel,
+    Notice,
+    Primitive,
+    PrimitiveScore,
+    Quality,
+    Synchrony,
+)
 
 ON_BEAT_MS = 20.0  # closer than this is heard and seen as together
 NEEDLE_MS = 200.0
@@ -125,3 +140,189 @@ def part_of(synchrony: Synchrony | None, part: BodyPart) -> Synchrony | None:
     if synchrony is None:
         return None
     return next((item for item in synchrony.parts if item.part == part), None)
+
+
+# ---- what the coach says of an eight-count
+
+KNOWN = 0.5  # probability from which a name is said
+_SURE, _LIKELY = 0.85, 0.5
+_STEPS: Mapping[str, float] = {"ms": 10.0, "cm": 0.5, "%": 5.0, "°": 1.0}
+_FINE_STEPS: Mapping[str, float] = {"ms": 1.0, "cm": 0.1, "%": 1.0, "°": 1.0}
+_SPOKEN_UNITS: Mapping[str, str] = {" ms": " milliseconds", " cm": " centimetres", " %": " percent", "°": " degrees"}
+_OTHER_SIDE: Mapping[BodyPart, str] = {
+    "left_arm": "right arm",
+    "right_arm": "left arm",
+    "left_leg": "right leg",
+    "right_leg": "left leg",
+}
+
+
+def how_sure(probability: float) -> str:
+    """Return a probability in a word: "sure", "likely" or "perhaps"."""
+    return "sure" if probability >= _SURE else "likely" if probability >= _LIKELY else "perhaps"
+
+
+def amount_words(cue: Cue, fine: bool = False) -> str:
+    """Return "80 ms", "1.5 cm", "35 %" or "12°": to 10 ms, 0.5 cm, 5 % and 1°, or as measured when `fine`."""
+    step = (_FINE_STEPS if fine else _STEPS)[cue.unit]
+    value = max(round(cue.amount / step), 1) * step
+    text = f"{value:.1f}".removesuffix(".0")
+    return f"{text}{cue.unit}" if cue.unit == "°" else f"{text} {cue.unit}"
+
+
+def counts_words(counts: Sequence[int]) -> str:
+    """Return "3", "3 and 7", "1, 3 and 5", or "5 to 8" for three and more in a row; empty without counts."""
+    ordered = sorted(set(counts))
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"{ordered[0]} to {ordered[-1]}"
+    *first, last = [str(count) for count in ordered] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _on(cue: Cue) -> str:
+    counts = counts_words(cue.counts)
+    return f" on {counts}" if counts else ""
+
+
+def cue_words(cue: Cue, against_reference: bool = True) -> str:
+    """Return what to work on, in one short sentence without a full stop: "Left arm 80 ms late on 3 and 7"."""
+    amount, on, body, trunk = amount_words(cue), _on(cue), cue.limb == "body", cue.limb in ("body", "torso")
+    part = PART_WORDS[cue.limb]
+    limb = part.capitalize()
+    lean = "off the reference" if against_reference else "from upright"
+    held = "off the reference" if against_reference else "off its line"
+    texts: Mapping[FaultKind, str] = {
+        "late": f"You are {amount} late{on}" if body else f"{limb} {amount} late{on}",
+        "early": f"You are {amount} early{on}" if body else f"{limb} {amount} early{on}",
+        "uneven": f"{'Timing' if body else f'{limb} timing'} uneven: ± {amount}",
+        "small": f"Movements too small: {amount} less than they should be"
+        if body
+        else f"{limb} too small: {amount} less than it should be",
+        "stiff": f"Stiff {'body' if body else part}: {amount} of the quick movement is missing",
+        "shaky": f"Shaky {'body' if body else part}: {amount}",
+        "off_balance": f"Off balance: {amount} of sway{on}"
+        if trunk
+        else f"Off balance, {part}: {amount} of sway{on}",
+        "asymmetric": f"One side of the {'body' if body else part} moves {amount} less than the other"
+        if trunk
+        else f"{limb} moves {amount} less than the {_OTHER_SIDE.get(cue.limb, 'other')}",
+        "no_level_change": f"Hips stay level: bend more{on}"
+        if trunk
+        else f"{limb} stays level: rise and fall more{on}",
+        "posture": f"Lean: {amount} {lean}" if trunk else f"{limb} held {amount} {held}",
+        "missed": f"Missed the move{on}" if body else f"{limb} missed the move{on}",
+        "different": f"Another move than the reference{on}" if body else f"{limb} made another move{on}",
+    }
+    return texts[cue.fault]
+
+
+def praise_words(cue: Cue) -> str:
+    """Return praise for what a cue was about: "Left arm is on time now"."""
+    body, trunk, on = cue.limb == "body", cue.limb in ("body", "torso"), _on(cue)
+    part = PART_WORDS[cue.limb]
+    limb = part.capitalize()
+    who = "You are" if body else f"{limb} is"
+    pair = "Both sides" if trunk else "Both arms" if cue.limb.endswith("arm") else "Both legs"
+    texts: Mapping[FaultKind, str] = {
+        "late": f"{who} on time now",
+        "early": f"{who} on time now",
+        "uneven": f"{who} even in time now",
+        "small": "Movements are big enough now" if body else f"{limb} is big enough now",
+        "stiff": "You move freely now" if body else f"{limb} moves freely now",
+        "shaky": f"{who} steady now",
+        "off_balance": f"{who} in balance now",
+        "asymmetric": f"{pair} move alike now",
+        "no_level_change": "Hips rise and fall now" if trunk else f"{limb} rises and falls now",
+        "posture": "The lean is gone now" if trunk else f"{limb} is in its place now",
+        "missed": f"The move{on} is there now" if body else f"{limb} makes the move{on} now",
+        "different": f"It is the correct move{on} now" if body else f"{limb} makes the correct move{on} now",
+    }
+    return texts[cue.fault]
+
+
+def cue_evidence(cue: Cue, praise: bool = False) -> str:
+    """Return what is behind a cue: "83 ms · counts 3 and 7 · sure"."""
+    amount = amount_words(cue, fine=True)
+    parts = [f"was {amount}" if praise else amount]
+    counts = counts_words(cue.counts)
+    if counts:
+        parts.append(f"count {counts}" if len(set(cue.counts)) == 1 else f"counts {counts}")
+    return " · ".join([*parts, how_sure(cue.confidence)])
+
+
+def advice_words(advice: Advice, primitives: Sequence[PrimitiveScore] = ()) -> str:
+    """Return what the coach says now; among `primitives` is the eight-count that it speaks of, unless it is gone."""
+    if advice.praise:
+        return praise_words(advice.cue)
+    score = next((score for score in reversed(primitives) if score.index == advice.primitive), None)
+    said = None if score is None else score.assessment
+    return cue_words(advice.cue, said is None or said.quality.against_reference)
+
+
+def spoken(text: str) -> str:
+    """Return the words of a cue as they are to be pronounced."""
+    for unit, word in _SPOKEN_UNITS.items():
+        text = text.replace(unit, word)
+    return text.replace("± ", "plus or minus ")
+
+
+def grade_letter(quality: Quality | None) -> str:
+    """Return "A"…"E", or a dash when unknown."""
+    return UNKNOWN if quality is None or quality.grade is None else quality.grade
+
+
+def judged_by(quality: Quality) -> str:
+    """Return what the dance was compared with."""
+    return "against the reference" if quality.against_reference else "judged by itself"
+
+
+def quality_words(quality: Quality) -> str:
+    """Return "B, 71 of 100 (90 % sure: 61 to 81), judged by itself", or "Unknown: feet out of frame"."""
+    interval = quality.interval
+    if quality.mean is None or interval is None:
+        return f"{UNKNOWN} unknown: {quality.reason or 'not judged'}"
+    low, high = (round(end) for end in interval)
+    return f"{grade_letter(quality)}, {round(quality.mean)} of 100 (90 % sure: {low} to {high}), {judged_by(quality)}"
+
+
+def place_words(place: ChoreographyPlace) -> str:
+    """Return "Routine A, eight-count 3 of it, mirrored"."""
+    return f"{place.name}, eight-count {place.primitive} of it" + (", mirrored" if place.mirrored else "")
+
+
+def kind_words(assessment: Assessment) -> list[str]:
+    """Return what was danced, each with how sure that is: style or "unknown style", level, dancing, place."""
+    best = {label.attribute: label for label in assessment.labels if label.probability >= KNOWN}
+    dancing = {"yes": "dancing", "no": "not dancing"}
+    found = []
+    attributes: tuple[Attribute, ...] = ("style", "level", "dancing")
+    for attribute in attributes:
+        label = best.get(attribute)
+        if label is not None:
+            found.append(f"{dancing.get(label.name, label.name)}, {how_sure(label.probability)}")
+        elif attribute == "style":
+            found.append("unknown style")
+    place = assessment.place
+    if place is not None and place.probability >= KNOWN:
+        found.append(f"{place_words(place)}, {how_sure(place.probability)}")
+    elif "choreography" in best:
+        found.append(f"{best['choreography'].name}, {how_sure(best['choreography'].probability)}")
+    return found
+
+
+def score_words(score: PrimitiveScore, evidence: bool = True) -> list[str]:
+    """Return all that is known of an eight-count, line by line; cues with their `evidence`."""
+    lines = [f"{primitive_word(score.primitive)} {score.index}"]
+    synchrony = score.synchrony
+    if synchrony.msr is not None or synchrony.offset_ms is not None:
+        lines.append(f"In time {percent(synchrony.msr)}, {signed_ms(synchrony.offset_ms)}")
+    elif synchrony.reason:
+        lines.append(f"In time {UNKNOWN} {synchrony.reason}")
+    assessment = score.assessment
+    if assessment is None:
+        return [*lines, "Quality not judged"]
+    lines.append(f"Quality {quality_words(assessment.quality)}")
+    lines.append(" · ".join(kind_words(assessment)))
+    against = assessment.quality.against_reference
+    cues = [(cue_words(cue, against), f" ({cue_evidence(cue)})" if evidence else "") for cue in assessment.cues]
+    return [*lines, *(f"{text}{behind}" for text, behind in cues)]

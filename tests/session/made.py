@@ -9,6 +9,7 @@ import numpy as np
 from dancecoach.session.recorder import Recorder
 from dancecoach.types import (
     JOINT_PARENTS,
+    Assessment,
     AudioBlock,
     Beat,
     Floats,
@@ -115,9 +116,9 @@ def synchrony(start: float, stop: float, msr: float = 0.75) -> Synchrony:
     )
 
 
-def score(index: int, start: float) -> PrimitiveScore:
+def score(index: int, start: float, assessment: Assessment | None = None) -> PrimitiveScore:
     times = start + 0.5 * np.arange(9)
-    return PrimitiveScore(index, Primitive(start, start + 4.0, times), synchrony(start, start + 4.0))
+    return PrimitiveScore(index, Primitive(start, start + 4.0, times), synchrony(start, start + 4.0), assessment)
 
 
 def record(parent: Path, seconds: float = 4.0, with_video: bool = False, with_sound: bool = True) -> Path:

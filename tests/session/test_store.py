@@ -288,6 +288,18 @@ def test_migration_0_to_1() -> None:
     connection.close()
 
 
+def test_migration_1_to_2() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(f"BEGIN; {MIGRATIONS[0]} PRAGMA user_version = 1; COMMIT;")
+    connection.execute(
+        "INSERT INTO primitives (number, start, stop, beat_times, n_hits, n_beats, synchrony)"
+        " VALUES (1, 0, 4, '[]', 0, 0, '{}')"
+    )
+    migrate(connection)
+    assert connection.execute("SELECT number, assessment FROM primitives").fetchall() == [(1, None)]
+    connection.close()
+
+
 def test_an_index_cut_off_before_its_tables_is_empty(copy: Path) -> None:
     (copy / names.INDEX).unlink()
     connection = connect(copy)

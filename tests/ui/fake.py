@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dancecoach.assessment.rubric import grade_of
 from dancecoach.clock import ManualClock
 from dancecoach.config import Latency
 from dancecoach.types import (
+    JOINT_INDEX,
     LIMBS,
+    Advice,
+    Assessment,
     BeatGrid,
+    ChoreographyPlace,
+    Cue,
+    Label,
     MusicState,
     Notice,
     Person,
     Pose,
+    Primitive,
+    PrimitiveScore,
+    Quality,
     RecordingState,
     Snapshot,
     StageTiming,
@@ -192,3 +203,50 @@ class FakeCoach:
             self.calls.append((name, *arguments))
 
         return command
+
+
+def saliency(**joints: float) -> np.ndarray:
+    shares = np.zeros(22)
+    for name, share in joints.items():
+        shares[JOINT_INDEX[name]] = share
+    return shares / shares.sum()
+
+
+LATE_ARM = Cue("left_arm", "late", 83.0, "ms", (3, 7), 0.93, 13.0)
+SMALL_ARM = Cue("right_arm", "small", 36.0, "%", (1, 3, 5), 0.74, 9.0)
+
+
+def assessment(mean: float | None = 71.0, sd: float = 6.0, **values: Any) -> Assessment:
+    """What the coach says of one eight-count; unknown without a mean."""
+    if mean is None:
+        return Assessment(Quality(reason="Feet out of frame"))
+    base = Assessment(
+        Quality(mean, sd * sd, grade_of(mean), None, True),
+        (Label("style", "salsa", 0.93), Label("level", "intermediate", 0.66), Label("dancing", "dancing", 0.99)),
+        (LATE_ARM, SMALL_ARM) if mean < 85 else (),
+        saliency(left_wrist=0.4, left_elbow=0.2, left_shoulder=0.05, right_wrist=0.15, right_elbow=0.1),
+        ChoreographyPlace("Routine A", 3, True, 0.9),
+    )
+    return dataclasses.replace(base, **values)
+
+
+MEANS = (52.0, 58.0, 63.0, None, 38.0, 66.0, 74.0, 81.0, 79.0, 88.0, 92.0, 71.0)
+
+
+def scores(means: Sequence[float | None] = MEANS, stop: float = 9.5) -> tuple[PrimitiveScore, ...]:
+    """Eight-counts of four seconds, the last of which ends at `stop`."""
+    found = []
+    for number, mean in enumerate(means, start=1):
+        start = stop - 4.0 * (len(means) - number + 1)
+        offset, msr = 90.0 - (mean or 0.0), None if mean is None else mean / 100
+        value = synchrony(None if mean is None else offset, msr)
+        found.append(
+            PrimitiveScore(number, Primitive(start, start + 4.0, start + 0.5 * np.arange(9)), value, assessment(mean))
+        )
+    return tuple(found)
+
+
+def judged(time: float = 10.0, **values: Any) -> Snapshot:
+    """A coach that judges: twelve eight-counts, two cues."""
+    advice = (Advice(time, 12, LATE_ARM), Advice(time, 12, SMALL_ARM))
+    return snapshot(time, **{"primitives": scores(stop=time - 0.5), "advice": advice, "provider": "CPU", **values})

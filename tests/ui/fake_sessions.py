@@ -43,7 +43,7 @@ class Session:
     video_start: float = 0.0
 
 
-def session(name: str = "Monday practice", folder: Path = Path("/sessions/one")) -> Session:
+def session(name: str = "Monday practice", folder: Path = Path("/sessions/one"), judged: bool = False) -> Session:
     times = np.arange(0.0, 48.0, 1 / 30)
     still = fake.pose()
     sway = 0.15 * np.sin(np.pi * times)[:, None]
@@ -60,7 +60,9 @@ def session(name: str = "Monday practice", folder: Path = Path("/sessions/one"))
         value = fake.synchrony(offset, msr)
         if msr is None:
             value = dataclasses.replace(value, reason="Feet out of frame", parts=())
-        scores.append(PrimitiveScore(index, primitive, value))
+        scores.append(
+            PrimitiveScore(index, primitive, value, fake.assessment(fake.MEANS[index - 1]) if judged else None)
+        )
     return Session(name, folder, track, fake.grid(beats=96), tuple(scores), fake.synchrony(22.0, 0.78))
 
 

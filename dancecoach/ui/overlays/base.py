@@ -25,7 +25,8 @@ class Scene:
     """One paint: the snapshot, the time at which its picture will be seen, and what the window adds.
 
     `seen_at` clock seconds including the display's delay; `picture` None without a picture; `mirror` as switched;
-    `own_timings` of the window itself; `help_rows` (keys, words) while the cheat-sheet is open.
+    `own_timings` of the window itself; `help_rows` (keys, words) while the cheat-sheet is open; `heat` whether the
+    heat map is switched on; `cue_boxes` where the cues are written, one for each advice.
     """
 
     snapshot: Snapshot
@@ -35,6 +36,8 @@ class Scene:
     debug: bool = False
     own_timings: tuple[tuple[str, StageTiming], ...] = ()
     help_rows: Sequence[tuple[str, str]] = ()
+    heat: bool = True
+    cue_boxes: tuple[QRectF, ...] = ()
 
 
 class Overlay(Protocol):

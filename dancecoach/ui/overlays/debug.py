@@ -34,7 +34,8 @@ class DebugOverlay:
         unit = theme.unit
         row = 3.1 * unit
         width = min(rect.width() - 4 * unit, 74 * unit)
-        height = (len(stages) + 4) * row + 2 * unit
+        notes = self._notes(scene)
+        height = (len(stages) + 1 + len(notes)) * row + 2 * unit
         box = QRectF(rect.center().x() - width / 2, rect.bottom() - height - 2 * unit, width, height)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("panel", 245))
@@ -53,14 +54,18 @@ class DebugOverlay:
         for index, (name, value) in enumerate(stages, start=1):
             cells = (name, f"{value.p50_ms:.1f}", f"{value.p95_ms:.1f}", f"{value.rate:.1f}", str(value.dropped))
             line(index, cells, "text")
-        rate = UNKNOWN if snapshot.camera_rate is None else f"{snapshot.camera_rate:.1f}"
-        grid = snapshot.beat_grid
-        confidence = UNKNOWN if grid is None else f"{grid.confidence:.2f} ({grid.source})"
-        notes = (
-            f"camera: {snapshot.camera_name or UNKNOWN}, {rate} frames a second",
-            f"sound: {snapshot.audio_name or UNKNOWN}, beat confidence {confidence}",
-            f"display delay {1000 * snapshot.display_latency:.0f} ms",
-        )
         for index, text in enumerate(notes, start=len(stages) + 1):
             place = QRectF(inner.left(), inner.top() + index * row, inner.width(), row)
             write(painter, place, text, theme, size, "muted", False, LEFT)
+
+    @staticmethod
+    def _notes(scene: Scene) -> list[str]:
+        snapshot, grid = scene.snapshot, scene.snapshot.beat_grid
+        rate = UNKNOWN if snapshot.camera_rate is None else f"{snapshot.camera_rate:.1f}"
+        confidence = UNKNOWN if grid is None else f"{grid.confidence:.2f} ({grid.source})"
+        notes = [
+            f"camera: {snapshot.camera_name or UNKNOWN}, {rate} frames a second",
+            f"sound: {snapshot.audio_name or UNKNOWN}, beat confidence {confidence}",
+            f"display delay {1000 * snapshot.display_latency:.0f} ms",
+        ]
+        return [*notes, f"Encoders run on {snapshot.provider}"] if snapshot.provider else notes

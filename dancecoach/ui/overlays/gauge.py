@@ -28,11 +28,18 @@ class GaugeOverlay:
         head = QRectF(inner.left(), inner.top(), inner.width(), 4.4 * unit)
         small = 3.2 / (LARGE_TYPE if theme.large else 1.0)
         known = synchrony is not None and synchrony.msr is not None
+        if rect.height() < 9.5 * unit:
+            flat = rect.adjusted(1.2 * unit, 0.5 * unit, -1.2 * unit, -0.8 * unit)
+            self._bar(painter, flat, head, synchrony, theme)
+            return
         counts = "" if not known else "32 counts" if synchrony is snapshot.synchrony_32 else "8 counts"
         half = head.width() / 2
         write(painter, head.adjusted(0, 0, -half, 0), "in time", theme, small, "muted", False, LEFT)
         write(painter, head.adjusted(half, 0, 0, 0), counts, theme, small, "muted", False, RIGHT)
         place = QRectF(inner.left(), head.bottom() + unit, inner.width(), inner.bottom() - head.bottom() - unit)
+        if rect.height() < 0.4 * rect.width():
+            self._bar(painter, inner, head, synchrony, theme)
+            return
         if known:
             self._arc(painter, place, synchrony, theme)
             return
@@ -40,6 +47,41 @@ class GaugeOverlay:
         words = min(10.0 * unit, place.height() * 0.5)
         self._arc(painter, place.adjusted(0, 0, 0, -words), None, theme)
         write_wrapped(painter, place.adjusted(0, place.height() - words, 0, 0), reason, theme, 3.2, "muted", True)
+
+    def _bar(self, painter: QPainter, inner: QRectF, head: QRectF, synchrony: Synchrony | None, theme: Theme) -> None:
+        """Paint the number beside a bar where there is no room for the half circle."""
+        unit = theme.unit
+        value = None if synchrony is None else synchrony.msr
+        flat = inner.height() < 8.5 * unit
+        number = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - 1.8 * unit)
+        label = number.adjusted(0, 0, -0.61 * number.width(), 0)
+        if not flat:
+            number.setTop(head.bottom())
+        size = min(8.0, 1.15 * number.height() / theme.px(1.0))
+        place = number.adjusted(0.43 * number.width() if flat else 0.0, 0, 0, 0)
+        if flat:
+            small = 2.9 / (LARGE_TYPE if theme.large else 1.0)
+            write(painter, label, "in time", theme, small, "muted", False, LEFT)
+        bar = QRectF(inner.left(), inner.bottom() - 1.2 * unit, inner.width(), 1.2 * unit)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("line"))
+        painter.drawRect(bar)
+        if synchrony is None or value is None:
+            reason = synchrony.reason if synchrony is not None and synchrony.reason else "No score yet"
+            write(painter, place, UNKNOWN, theme, size, "muted", True, RIGHT if flat else LEFT)
+            if not flat:
+                write_wrapped(painter, number.adjusted(0.15 * number.width(), 0, 0, 0), reason, theme, 2.8, "muted")
+            return
+        share = min(max(value, 0.0), 1.0)
+        write(painter, place, percent(share), theme, size, "text", True, RIGHT if flat else LEFT)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("accent"))
+        painter.drawRect(QRectF(bar.left(), bar.top(), share * bar.width(), bar.height()))
+        if synchrony.msr_interval is not None:
+            low, high = (min(max(bound, 0.0), 1.0) for bound in synchrony.msr_interval)
+            painter.setBrush(theme.color("text"))
+            left = bar.left() + low * bar.width()
+            painter.drawRect(QRectF(left, bar.center().y() - 0.2 * unit, (high - low) * bar.width(), 0.4 * unit))
 
     def _arc(self, painter: QPainter, rect: QRectF, synchrony: Synchrony | None, theme: Theme) -> None:
         thick = 2.6 * theme.unit

@@ -1,0 +1,114 @@
+"""Assessment of recordings without a window: a motion, its music and a reference in, what the coach says out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dancecoach.assessment.assessor import Assessor
+from dancecoach.assessment.choreography import Choreography
+from dancecoach.assessment.hits import find_events
+from dancecoach.assessment.recordings import cut
+from dancecoach.assessment.synchrony import measure
+from dancecoach.assessment.take import measure_events
+from dancecoach.offline import find_beats
+from dancecoach.session.motion import read_motion
+from dancecoach.types import BeatGrid, PoseTrack, Primitive, PrimitiveScore, Synchrony
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What was said of a recording: `grid` the beats that cut it; `total` its synchrony with the music."""
+
+    grid: BeatGrid | None
+    total: Synchrony
+    primitives: tuple[PrimitiveScore, ...]
+    provider: str = ""
+
+
+def open_reference(path: Path, fps: float | None = None, grid: BeatGrid | None = None) -> Choreography:
+    """Return a reference from a motion file or a recorded session, which brings its own beats.
+
+    Parameters
+    ----------
+    path : Path
+    fps : float, optional
+        True frame rate of a BVH.
+    grid : BeatGrid, optional
+        Its beats, where they are known from elsewhere.
+
+    Raises
+    ------
+    FileFormatError
+        When the file cannot be read.
+    """
+    from dancecoach.session.format import is_session
+    from dancecoach.session.store import open_session
+
+    if is_session(path):
+        session = open_session(path)
+        return Choreography(path.name, session.track, session.beat_grid)
+    return Choreography(path.stem, read_motion(path, fps), grid)
+
+
+def assess_track(
+    track: PoseTrack, grid: BeatGrid | None, known: Sequence[Choreography] = (), reference: Choreography | None = None
+) -> Assessed:
+    """Judge every eight-count of a recording.
+
+    Parameters
+    ----------
+    track : PoseTrack
+    grid : BeatGrid or None
+        The beats of the music that started with it; without, the movement's own rhythm cuts it and nothing is said
+        about being early or late against music.
+    known : sequence of Choreography
+        What may be recognised.
+    reference : Choreography, optional
+        What it is compared with.
+    """
+    pieces = cut(track, grid)
+    events = find_events(track) if len(track) >= 2 else {}
+    total = measure_events(events, grid, track.times)[0] if events else Synchrony("body", 0, 0, reason="nobody seen")
+    assessor = Assessor(known, reference)
+    scores = []
+    for number, (index, primitive) in enumerate(pieces.primitives, start=1):
+        synchrony = _unmeasured(primitive)
+        if grid is not None and pieces.grid is grid and index is not None:
+            synchrony = measure(events, grid, index, len(primitive.beat_times) - 1)
+        assessment = assessor.assess(track, primitive, pieces.grid, synchrony, None)
+        scores.append(PrimitiveScore(number, primitive, synchrony, assessment))
+    return Assessed(pieces.grid, total, tuple(scores))
+
+
+def _unmeasured(primitive: Primitive) -> Synchrony:
+    return Synchrony("body", primitive.start, primitive.stop, reason="no beat known")
+
+
+def assess_file(
+    motion: Path, music: Path | None = None, reference: Path | None = None, fps: float | None = None
+) -> Assessed:
+    """Judge a motion file, a recorded session or a video; see `assess_track`.
+
+    Raises
+    ------
+    DancecoachError
+        When a file cannot be read.
+    """
+    from dancecoach.session.format import is_session
+    from dancecoach.session.store import open_session
+
+    grid = find_beats(music) if music is not None else None
+    if is_session(motion):
+        session = open_session(motion)
+        track, grid = session.track, grid or session.beat_grid
+    elif motion.name.lower().endswith((".bvh", ".bvh.gz", ".npz")) or motion.is_dir():
+        track = read_motion(motion, fps)
+    else:
+        from dancecoach.offline import analyse_video
+
+        found = analyse_video(motion, music)
+        track, grid = found.track, found.beat_grid
+    compared = open_reference(reference, fps) if reference is not None else None
+    return assess_track(track, grid, reference=compared)

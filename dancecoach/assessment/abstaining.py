@@ -1,0 +1,76 @@
+"""When nothing is said of a movement, and why: what was not seen, or is no steady body, is not judged."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dancecoach.assessment.kinematics import CHAIN_JOINTS
+from dancecoach.types import JOINT_PARENTS, LIMBS, SURE, BeatGrid, Floats, PoseTrack
+
+_SLOWEST = 18.0  # poses a second; a webcam gives 30, and in fewer a tremor cannot be told from a movement
+_SHARE = 0.85  # of an eight-count that has to be seen
+_GAP = 0.25  # s
+_VISIBLE = 0.5
+_STILL, _STILL_MONOCULAR = 0.025, 0.05  # m; root mean square of the liveliest joint about its mean
+_WAVERING = 0.12  # of its length, median change of a long bone that no body shows
+_WAVERING_MONOCULAR = 0.25
+_JUMP, _JUMP_MONOCULAR = 12.0, 20.0  # m/s; faster than a body goes
+_JUMPS = 0.02  # share of poses that may jump
+_SWAP = 0.35  # m in one pose that the whole body goes, or another one is seen
+_LONG_BONES = (4, 5, 7, 8, 18, 19, 20, 21)
+_PARENTS = np.array(JOINT_PARENTS)
+
+
+def why_not(track: PoseTrack, start: float, stop: float) -> str | None:
+    """Return why the movement from `start` to `stop` s cannot be judged, None when it can."""
+    inside = (track.times >= start - 1e-6) & (track.times <= stop + 1e-6)
+    times = track.times[inside]
+    if len(times) < 4:
+        return "nobody seen"
+    steps = np.diff(times)
+    if 1.0 / float(np.median(steps)) < _SLOWEST:
+        return f"too few frames: {1.0 / float(np.median(steps)):.0f} a second"
+    seen = float(np.minimum(steps, _GAP).sum()) / max(stop - start, 1e-9)
+    if seen < _SHARE:
+        return "not seen all the time"
+    visibility = track.visibility[inside]
+    unseen = [part for part in LIMBS if visibility[:, list(CHAIN_JOINTS[part])].mean() < _VISIBLE]
+    if "left_leg" in unseen or "right_leg" in unseen:
+        return "feet out of frame"
+    if unseen:
+        return "arms out of sight" if unseen[0].endswith("arm") else "not seen well enough"
+    return _no_body(times, track.joints[inside], track.roots[inside], track.monocular)
+
+
+def _no_body(times: Floats, joints: Floats, roots: Floats, monocular: bool) -> str | None:
+    if not (np.isfinite(joints).all() and np.isfinite(roots).all()):
+        return "poses are not numbers"
+    room = joints + roots[:, None]
+    lengths = np.linalg.norm(joints - joints[:, np.maximum(_PARENTS, 0)], axis=2)[:, list(_LONG_BONES)]
+    middle = np.median(lengths, axis=0)
+    if float(middle.min()) < 0.05:
+        return "no whole body seen"
+    wavering = float(np.median(np.median(np.abs(lengths - middle), axis=0) / middle))
+    if wavering > (_WAVERING_MONOCULAR if monocular else _WAVERING):
+        return "the body is not seen steadily"
+    steps = np.diff(times)
+    moved = np.linalg.norm(np.diff(room, axis=0), axis=2)
+    whole = np.median(moved, axis=1)
+    if np.any((whole > _SWAP) & (steps < _GAP)):
+        return "another person came into view"
+    speed = moved / steps[:, None]
+    if np.mean(speed.max(axis=1) > (_JUMP_MONOCULAR if monocular else _JUMP)) > _JUMPS:
+        return "the body is not seen steadily"
+    # Against its own slow drift: whoever stands and is carried by the tracker does not dance.
+    spread = np.sqrt(((joints - joints.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
+    path = math.sqrt(float(((roots - roots.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    if max(float(spread.max()), path) < (_STILL_MONOCULAR if monocular else _STILL):
+        return "no movement"
+    return None
+
+
+def beat_unsure(grid: BeatGrid | None) -> bool:
+    """Whether there is no beat that timing can be measured against."""
+    return grid is None or len(grid.beat_times) < 2 or grid.confidence < SURE

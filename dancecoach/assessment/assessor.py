@@ -1,0 +1,231 @@
+"""What is said of one eight-count: live as it ends, and of recordings, by the same code.
+
+```
+poses around it ─► can it be judged? ─┬─► known choreography or reference ─► comparison ─► rubric ─► quality, cues
+                                      └─► by itself: encoders ─► quality; beats and movement ─► cues
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from dancecoach.assessment import cues as cueing
+from dancecoach.assessment.abstaining import beat_unsure, why_not
+from dancecoach.assessment.choreography import Choreography, Placed, place, steps_of
+from dancecoach.assessment.comparison import Comparison, chain_of, compare
+from dancecoach.assessment.kinematics import body_of
+from dancecoach.assessment.rubric import grade_of, level_probabilities, score, severity
+from dancecoach.types import (
+    JOINT_COUNT,
+    Assessment,
+    BeatGrid,
+    BodyPart,
+    ChoreographyPlace,
+    Cue,
+    FaultKind,
+    Floats,
+    Label,
+    PoseTrack,
+    Primitive,
+    Quality,
+    Synchrony,
+)
+
+BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at as well
+# Standard deviation of a quality against a reference: points, and share of the deduction; on known faults.
+_SD, _SD_SHARE = 2.0, 0.12
+_SD_MONOCULAR, _SD_SHARE_MONOCULAR = 5.0, 0.2
+_NOT_IT = "not the reference's movement"
+
+
+class Judgement(Protocol):
+    """What the encoders say of an eight-count; see `dancecoach.assessment.encoders`."""
+
+    @property
+    def mean(self) -> float:
+        """Quality, 0…100."""
+
+    @property
+    def variance(self) -> float:
+        """Points squared."""
+
+    @property
+    def saliency(self) -> Floats | None:
+        """(22,) shares of the deduction."""
+
+    @property
+    def styles(self) -> Mapping[str, float]:
+        """Probability of each style."""
+
+    @property
+    def dancing(self) -> float:
+        """Probability that this is dancing."""
+
+    @property
+    def familiar(self) -> bool:
+        """Whether anything like it was seen in training."""
+
+
+def window(track: PoseTrack, primitive: Primitive) -> PoseTrack:
+    """Return the poses that an eight-count is judged by."""
+    first, last = np.searchsorted(track.times, (primitive.start - BEFORE, primitive.stop + AFTER))
+    inside = slice(int(first), int(last))
+    return PoseTrack(
+        track.times[inside],
+        track.joints[inside],
+        track.roots[inside],
+        track.visibility[inside],
+        track.monocular,
+    )
+
+
+class Assessor:
+    """Judges eight-counts.
+
+    Parameters
+    ----------
+    known : sequence of Choreography
+        What may be recognised.
+    reference : Choreography, optional
+        What the dancer is said to dance; compared with whatever is recognised besides.
+    """
+
+    def __init__(self, known: Sequence[Choreography] = (), reference: Choreography | None = None) -> None:
+        self._known = tuple(known)
+        self._reference = reference
+
+    def assess(
+        self,
+        track: PoseTrack,
+        primitive: Primitive,
+        grid: BeatGrid | None,
+        synchrony: Synchrony,
+        judgement: Judgement | None,
+        labels: Sequence[Label] = (),
+        no_judgement: str = "the model is missing",
+    ) -> Assessment:
+        """Return what is to be said of an eight-count.
+
+        Parameters
+        ----------
+        track : PoseTrack
+            At least the poses of the eight-count; those of `window` are used.
+        primitive : Primitive
+        grid : BeatGrid or None
+            The beats; None where there are none and the eight-count is one of the movement's own.
+        synchrony : Synchrony
+            Of this eight-count.
+        judgement : Judgement or None
+            What the encoders say; where None, `no_judgement` is why.
+        labels : sequence of Label
+            Of prompts and prototypes; they go before the encoders' own.
+        """
+        track = window(track, primitive)
+        reason = why_not(track, primitive.start, primitive.stop)
+        if reason is not None:
+            return Assessment(Quality(reason=reason))
+        dancer = body_of(track)
+        references = (self._reference,) if self._reference is not None else self._known
+        placed = place(dancer, primitive, grid, references, surely=self._reference is not None)
+        said = list(labels)
+        if judgement is not None and judgement.familiar:
+            said += _labels(judgement, {label.attribute for label in labels})
+        if placed is not None and placed.probability > 0:
+            times = steps_of(primitive, dancer)
+            compared = compare(
+                dancer,
+                placed.choreography.reference(placed.mirrored),
+                primitive.start,
+                primitive.stop,
+                placed.when(times),
+            )
+            return self._against(compared, placed, primitive, track.monocular, said)
+        if self._reference is not None:
+            return Assessment(Quality(reason=_NOT_IT, against_reference=True), tuple(said))
+        timing = () if beat_unsure(grid) or _own(grid) else cueing.from_synchrony(synchrony, primitive)
+        found = cueing.gravest(timing, cueing.from_movement(dancer, primitive))
+        if judgement is None:
+            return Assessment(Quality(reason=no_judgement), tuple(said), found)
+        if not judgement.familiar:
+            return Assessment(Quality(reason="unlike anything seen"), tuple(said))
+        quality = _quality(judgement.mean, judgement.variance, against=False)
+        said += _level(quality)
+        return Assessment(quality, tuple(said), found, judgement.saliency)
+
+    def _against(
+        self, compared: Comparison, placed: Placed, primitive: Primitive, monocular: bool, said: list[Label]
+    ) -> Assessment:
+        faults = cueing.measured_faults(compared, monocular)
+        found = cueing.from_comparison(compared, primitive, monocular)
+        if not placed.timed:
+            faults = [each for each in faults if not _of_the_whole(each[0], each[1])]
+            found = tuple(cue for cue in found if not _of_the_whole(cue.limb, cue.fault))
+        mean = score(faults)
+        base, share = (_SD_MONOCULAR, _SD_SHARE_MONOCULAR) if monocular else (_SD, _SD_SHARE)
+        quality = _quality(mean, base**2 + (share * (100.0 - mean)) ** 2, against=True)
+        named = ChoreographyPlace(placed.choreography.name, placed.primitive, placed.mirrored, placed.probability)
+        if placed.choreography is not self._reference:
+            said.append(Label("choreography", named.name, named.probability))
+        return Assessment(
+            quality, (*said, *_level(quality)), cueing.gravest(found), saliency_of(faults, compared.deviations), named
+        )
+
+
+def _own(grid: BeatGrid | None) -> bool:
+    """Whether the beats are the movement's own, against which nothing can be late."""
+    return grid is not None and grid.source == "motion"
+
+
+def _of_the_whole(part: BodyPart, kind: FaultKind) -> bool:
+    return part == "body" and kind in ("late", "early")
+
+
+def _quality(mean: float, variance: float, against: bool) -> Quality:
+    mean = min(max(mean, 0.0), 100.0)
+    return Quality(mean, max(variance, 0.0), grade_of(mean), None, against)
+
+
+def _level(quality: Quality) -> list[Label]:
+    if quality.mean is None or quality.variance is None:
+        return []
+    probabilities = level_probabilities(quality.mean, quality.variance)
+    likeliest = max(probabilities, key=lambda name: probabilities[name])
+    return [Label("level", likeliest, probabilities[likeliest])]
+
+
+def _labels(judgement: Judgement, said: set[str]) -> list[Label]:
+    labels: list[Label] = []
+    if judgement.styles and "style" not in said:
+        likeliest = max(judgement.styles, key=lambda name: judgement.styles[name])
+        labels.append(Label("style", likeliest, judgement.styles[likeliest]))
+    dancing = judgement.dancing >= 0.5
+    probability = judgement.dancing if dancing else 1 - judgement.dancing
+    labels.append(Label("dancing", "dancing" if dancing else "not dancing", probability))
+    return labels
+
+
+def saliency_of(faults: Sequence[tuple[BodyPart, FaultKind, float]], deviations: Floats) -> Floats | None:
+    """Return for each joint (22,) its share of the deducted points; None when none were.
+
+    A fault's points go to the joints of its part, by how far (m) each of them was off.
+    """
+    points = np.zeros(JOINT_COUNT)
+    for part, kind, amount in faults:
+        joints = list(chain_of(part))
+        weights = deviations[joints] ** 2 + 1e-8
+        points[joints] += severity(part, kind, amount) * weights / weights.sum()
+    total = float(points.sum())
+    if total <= 0:
+        return None
+    shares = points / total
+    shares.flags.writeable = False
+    return shares
+
+
+def shown(found: Sequence[Cue]) -> tuple[Cue, ...]:
+    """Return the cues of an eight-count that are shown."""
+    return tuple(found[: cueing.MOST])

@@ -1,0 +1,152 @@
+"""Choreographies that were taught: a movement with its counts, found again and compared with.
+
+```
+dancer's eight-count ─► found in each choreography (any speed, mirrored) ─► the likeliest ─► the reference's time
+```
+
+Where both have counts, they are laid on each other count by count, so that lateness stays lateness. Without counts of
+its own a reference is taken to have started together with the dancer, if that fits; if it does not, the place found
+tells only what the limbs do against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dancecoach.assessment.comparison import Reference
+from dancecoach.assessment.fitting import MARGIN
+from dancecoach.assessment.kinematics import Body, body_of
+from dancecoach.assessment.locating import Found, Postures, locate
+from dancecoach.assessment.recordings import cut
+from dancecoach.types import MIRROR_JOINTS, BeatGrid, Floats, PoseTrack, Primitive
+
+_KNOWN = 0.42  # rad, distance up to which a movement is that of a choreography
+_SURE = 0.25  # rad, distance at which nobody doubts
+_APART = 1.15  # times the distance that any other place has to have
+_TOGETHER = 1.3, 0.03  # of the best distance, and rad more, up to which both started together
+_LATE = 0.6  # beats up to which the nearest beat is not the one meant, where counts say so
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where an eight-count is: in `choreography`, its number `primitive` from 1, `mirrored`, how `probable` 0…1.
+
+    `when` maps the dancer's times (N,) s to the reference's; `timed` when lateness of the whole body can be told.
+    """
+
+    choreography: Choreography
+    primitive: int
+    mirrored: bool
+    probability: float
+    anchors: tuple[Floats, Floats]
+    timed: bool
+
+    def when(self, times: Floats) -> Floats:
+        """Return the reference's times of the dancer's, s; linear between the counts and beyond them."""
+        own, other = self.anchors
+        inside = np.interp(times, own, other)
+        slopes = (other[1] - other[0]) / (own[1] - own[0]), (other[-1] - other[-2]) / (own[-1] - own[-2])
+        before, after = other[0] + (times - own[0]) * slopes[0], other[-1] + (times - own[-1]) * slopes[1]
+        return np.asarray(np.where(times < own[0], before, np.where(times > own[-1], after, inside)))
+
+
+class Choreography:
+    """A taught movement.
+
+    Parameters
+    ----------
+    name : str
+    track : PoseTrack
+        At least two seconds.
+    grid : BeatGrid, optional
+        The beats it was danced to.
+    """
+
+    def __init__(self, name: str, track: PoseTrack, grid: BeatGrid | None = None) -> None:
+        self.name = name
+        self.grid = grid if grid is not None and len(grid.beat_times) >= 2 else None
+        body = body_of(track)
+        self.postures = Postures(body)
+        self._references: dict[bool, Reference] = {False: Reference(body)}
+        self._track = track
+        pieces = cut(track, self.grid).primitives
+        self.starts = np.array([primitive.start for _, primitive in pieces] or [float(track.times[0])])
+
+    def reference(self, mirrored: bool) -> Reference:
+        """Return what to compare with, mirrored where the dancer mirrors it."""
+        if mirrored not in self._references:
+            self._references[mirrored] = Reference(body_of(mirror(self._track)))
+        return self._references[mirrored]
+
+    def number_at(self, time: float) -> int:
+        """Return the number, from 1, of the eight-count whose start is nearest to `time` s."""
+        return int(np.abs(self.starts - time).argmin()) + 1
+
+
+def mirror(track: PoseTrack) -> PoseTrack:
+    """Return the track with left and right exchanged."""
+    order, flip = list(MIRROR_JOINTS), np.array([-1.0, 1.0, 1.0])
+    return PoseTrack(
+        track.times, track.joints[:, order] * flip, track.roots * flip, track.visibility[:, order], track.monocular
+    )
+
+
+def place(
+    dancer: Body, primitive: Primitive, grid: BeatGrid | None, known: Sequence[Choreography], surely: bool = False
+) -> Placed | None:
+    """Return where the eight-count of the dancer is in one of the `known` choreographies; None when in none.
+
+    `surely` when the user said that it is.
+    """
+    postures = Postures(dancer)
+    best: tuple[float, Choreography, Found] | None = None
+    rivals: list[float] = []
+    for choreography in known:
+        found = locate(postures, primitive.start, primitive.stop, choreography.postures, primitive.start)
+        if found is None:
+            continue
+        rivals += [found.distance, found.others]
+        if best is None or found.distance < best[0]:
+            best = found.distance, choreography, found
+    if best is None or (best[0] > _KNOWN and not surely):
+        return None
+    distance, choreography, found = best
+    others = sorted(rivals)[1] if len(rivals) > 1 else np.inf
+    likely = float(np.clip((_KNOWN - distance) / (_KNOWN - _SURE), 0.0, 1.0)) * 0.5 + 0.5
+    if others < _APART * distance:
+        likely = min(likely, 0.5)
+    anchors, timed = _anchors(primitive, grid, choreography, found)
+    number = choreography.number_at(float(np.interp(primitive.start, *anchors)))
+    return Placed(choreography, number, found.mirrored, likely if distance <= _KNOWN else 0.0, anchors, timed)
+
+
+def _anchors(
+    primitive: Primitive, grid: BeatGrid | None, choreography: Choreography, found: Found
+) -> tuple[tuple[Floats, Floats], bool]:
+    beats = primitive.beat_times
+    own = choreography.grid
+    if own is not None and grid is not None and grid.source != "motion" and own.source != "motion":
+        times = own.beat_times
+        nearest = int(np.abs(times - found.start).argmin())
+        ones = np.flatnonzero(own.counts == 1)
+        period = 60.0 / own.tempo
+        same = ones[np.abs(times[ones] - found.start) < (1 + _LATE) * period] if len(ones) else ones
+        first = int(same[np.abs(times[same] - found.start).argmin()]) if len(same) else nearest
+        if first + len(beats) <= len(times):
+            return (beats, times[first : first + len(beats)]), True
+    ends = np.array([primitive.start, primitive.stop])
+    factor, more = _TOGETHER
+    if found.near <= factor * found.distance + more:
+        return (ends, ends), True
+    length = (primitive.stop - primitive.start) * found.speed
+    return (ends, np.array([found.start, found.start + length])), False
+
+
+def steps_of(primitive: Primitive, dancer: Body) -> Floats:
+    """Return the dancer's times (T + 2 MARGIN,) s: the steps of the eight-count and MARGIN on either side."""
+    first, last = np.searchsorted(dancer.times, (primitive.start - 1e-9, primitive.stop - 1e-9))
+    rate = (len(dancer.times) - 1) / (dancer.times[-1] - dancer.times[0])
+    return np.asarray(dancer.times[0] + np.arange(first - MARGIN, last + MARGIN) / rate)

@@ -1,0 +1,278 @@
+"""A dancer's eight-count against the same eight-count of a reference: which limb, what, by how much.
+
+The reference's bones take the dancer's lengths and the dancer's time (by counts), each limb's path is explained
+(`fitting`), and what several limbs share is said once, of the body.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import detrend
+
+from dancecoach.assessment.fitting import MARGIN, PENALTY, Explanation, Path, explain
+from dancecoach.assessment.kinematics import CHAIN_JOINTS, RATE, Body, fitted_lengths, hangs_on, limb, turned
+from dancecoach.assessment.rubric import RULES
+from dancecoach.types import JOINT_COUNT, LIMBS, BodyPart, FaultKind, Floats
+
+_FLOOR, _FLOOR_MONOCULAR = 0.003, 0.03  # m
+_SLOW = 2.0  # s, standard deviation of the mean that movements are large or small around
+_VISIBLE = 0.5
+_MOVES = 0.015  # m, root mean square; a limb of the reference that moves less does not move
+_COMMON = 0.3  # of the legs' error that a sway or a change of level leaves
+_LEVEL = 0.012  # m, standard deviation of the hips' height from which there is a change of level
+_SAME = 0.4  # by which amounts differ that are one fault of the body, of their median
+_TINY = 0.04  # of the rubric's full amount; less is nothing
+_BEYOND = 0.8  # of the movement's size; a difference that nothing explains and that is larger is another move
+_SIDES: tuple[tuple[BodyPart, BodyPart, BodyPart, BodyPart], ...] = (
+    ("left_arm", "left_leg", "right_arm", "right_leg"),
+    ("right_arm", "right_leg", "left_arm", "left_leg"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A measured fault: `amount` in the rubric's unit; `share` 0…1 of the difference it explains; `where` (T,) m²."""
+
+    part: BodyPart
+    kind: FaultKind
+    amount: float
+    share: float
+    where: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found in an eight-count.
+
+    `findings`; `deviations` (22,) m, root mean square of each joint against its limb's root; `unseen` why limbs were
+    left out.
+    """
+
+    findings: tuple[Finding, ...]
+    deviations: Floats
+    unseen: Mapping[BodyPart, str] = field(default_factory=dict)
+
+
+class Reference:
+    """A movement to compare with.
+
+    Parameters
+    ----------
+    body : Body
+    """
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        bones = turned(body.bones, -body.yaw)
+        self._layers = np.concatenate(
+            [bones, gaussian_filter1d(bones, _SLOW * RATE, axis=0, mode="nearest"), body.roots[:, None]], axis=1
+        )
+
+    def taken(self, when: Floats) -> _Taken:
+        """Return the reference at the times `when` (N,) s, held beyond its ends."""
+        body = self.body
+        position = np.clip((when - body.times[0]) * RATE, 0, len(body.times) - 1)
+        below = np.minimum(position.astype(np.int64), len(body.times) - 2)
+        share = position - below
+        weight = share[:, None, None]
+        layers = self._layers[below] + (self._layers[below + 1] - self._layers[below]) * weight
+        yaw = body.yaw[below] + (body.yaw[below + 1] - body.yaw[below]) * share
+        return _Taken(layers[:, :JOINT_COUNT], layers[:, JOINT_COUNT:-1], layers[:, -1], yaw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Bones and their slow means (N, 22, 3) m in the heading, roots (N, 3) m and yaw (N,) rad of the room."""
+
+    bones: Floats
+    slow: Floats
+    roots: Floats
+    yaw: Floats
+
+
+Pair = tuple[Floats, Path]
+
+
+def compare(dancer: Body, reference: Reference, start: float, stop: float, when: Floats) -> Comparison:
+    """Compare the steps of `dancer` from `start` to `stop` s with `reference`.
+
+    Parameters
+    ----------
+    dancer : Body
+    reference : Reference
+    start, stop : float
+        s of the dancer's time.
+    when : (T + 2 MARGIN,) s
+        The reference's time at each of the dancer's steps, and at MARGIN steps before and after.
+    """
+    inside = slice(*np.searchsorted(dancer.times, (start - 1e-9, stop - 1e-9)))
+    taken = reference.taken(when)
+    lengths = fitted_lengths(dancer, reference.body)
+    floor = _FLOOR_MONOCULAR if dancer.monocular or reference.body.monocular else _FLOOR
+    unseen = {
+        part: "out of sight"
+        for part in LIMBS
+        if dancer.visibility[inside][:, list(CHAIN_JOINTS[part])].mean() < _VISIBLE
+    }
+    paths = {
+        part: pairs
+        for part, pairs in _pairs(dancer.bones[inside], dancer.yaw[inside], taken, lengths).items()
+        if part not in unseen
+    }
+    heights = dancer.roots[inside, 1], taken.roots[MARGIN:-MARGIN, 1] * float(np.median(lengths))
+    findings, excused = _of_the_legs(paths, heights, floor)
+    moving: list[BodyPart] = []
+    deviations = np.zeros(JOINT_COUNT)
+    for part, pairs in paths.items():
+        path, wanted = pairs[0][0], _inner(pairs[0][1])
+        deviations[list(CHAIN_JOINTS[part])] = np.sqrt(((path - wanted) ** 2).sum(axis=2).mean(axis=0))
+        if _size(wanted) > _MOVES:
+            moving.append(part)
+        if part not in excused:
+            findings += _of_a_limb(part, pairs, floor)
+    return Comparison(tuple(_together(findings, moving)), deviations, unseen)
+
+
+def _inner(path: Path) -> Floats:
+    return path.joints[MARGIN:-MARGIN]
+
+
+def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[BodyPart, list[Pair]]:
+    """Return each limb of dancer and reference in the frames that a fault may have kept to.
+
+    Their headings; the room, turned so that both face the same way on average; for arms, the chest as well.
+    """
+    wanted, slow = taken.bones * lengths[:, None], taken.slow * lengths[:, None]
+    between = float(np.angle(np.exp(1j * (yaw - taken.yaw[MARGIN:-MARGIN])).mean()))
+    frames = [
+        (turned(bones, -yaw), wanted, slow),
+        (turned(bones, -taken.yaw[MARGIN:-MARGIN] - between), wanted, slow),
+    ]
+    chest = (_in_chest(bones), _in_chest(wanted), _in_chest(slow))
+    return {
+        part: [
+            (limb(own, part), Path(limb(other, part), limb(mean, part), hangs_on(part)))
+            for own, other, mean in ([*frames, chest] if part.endswith("arm") else frames)
+        ]
+        for part in LIMBS
+    }
+
+
+def _in_chest(bones: Floats) -> Floats:
+    """Return bones (T, 22, 3) in the frame of shoulders and spine."""
+    across = bones[:, 13] + bones[:, 16] - bones[:, 14] - bones[:, 17]
+    up = bones[:, 9] + bones[:, 12]
+    across = gaussian_filter1d(across, 0.05 * RATE, axis=0, mode="nearest")
+    up = gaussian_filter1d(up, 0.05 * RATE, axis=0, mode="nearest")
+    up = up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)
+    across = across - (across * up).sum(axis=1, keepdims=True) * up
+    across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    basis = np.stack([across, up, np.cross(across, up)], axis=1)
+    return np.asarray(np.einsum("tij,tnj->tni", basis, bones))
+
+
+def _size(path: Floats) -> float:
+    """Return the size of a movement (T, K, 3), m, root mean square about its mean."""
+    return float(np.sqrt(((path - path.mean(axis=0)) ** 2).sum(axis=2).mean()))
+
+
+def _of_the_legs(
+    paths: Mapping[BodyPart, list[Pair]], heights: tuple[Floats, Floats], floor: float
+) -> tuple[list[Finding], set[BodyPart]]:
+    """Return a sway of the body over its feet or a missing change of level, and the legs that this explains.
+
+    `heights` (T,) m of dancer's and reference's pelvis.
+    """
+    if "left_leg" not in paths or "right_leg" not in paths:
+        return [], set()
+    pairs = [paths["left_leg"][0], paths["right_leg"][0]]
+    ankles = [(path - _inner(wanted))[:, 1] for path, wanted in pairs]
+    common = (ankles[0] + ankles[1]) / 2
+    error = sum(float((each**2).sum(axis=1).mean()) for each in ankles)
+    left_over = sum(float(((each - common) ** 2).sum(axis=1).mean()) for each in ankles)
+    if error < 2 * floor**2 or left_over > _COMMON * error:
+        return [], set()
+    alone = [explain(path, wanted, floor)[0] for path, wanted in pairs]
+    if all(found and found[0].kind in ("late", "posture") and found[0].share > 1 - _COMMON for found in alone):
+        return [], set()
+    moved = common - common.mean(axis=0)
+    where = (common**2).sum(axis=1)
+    share = 1 - left_over / error
+    level, across = float((moved[:, 1] ** 2).mean()), float((moved[:, [0, 2]] ** 2).sum(axis=1).mean())
+    if level <= across:
+        return [Finding("body", "off_balance", math.sqrt(across) * 100, share, where)], {"left_leg", "right_leg"}
+    danced, wanted_height = (detrend(each) for each in heights)
+    if wanted_height.std() < _LEVEL:
+        return [], set()
+    slope = float((danced * wanted_height).sum() / (wanted_height**2).sum())
+    if slope >= 1.0:
+        return [], set()
+    found = Finding("body", "no_level_change", min(1 - slope, 1.0) * 100, share, where)
+    return [found], {"left_leg", "right_leg"}
+
+
+def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]:
+    best: tuple[float, list[Explanation], Floats, Pair] | None = None
+    for pair in pairs:
+        found, left = explain(*pair, floor, sway=part == "torso")
+        # Of two frames that explain alike, the one that needs fewer and simpler explanations.
+        cost = (float(left.mean()) + floor**2) * math.prod(1.3 * PENALTY[each.kind] for each in found)
+        if best is None or cost < best[0]:
+            best = cost, found, left, pair
+    assert best is not None
+    _, explanations, left, (path, wanted) = best
+    findings = [
+        Finding(
+            "body" if each.kind == "off_balance" else part,
+            "early" if each.kind == "late" and each.amount < 0 else each.kind,
+            abs(each.amount),
+            each.share,
+            each.where,
+        )
+        for each in explanations
+    ]
+    size = max(_size(path), _size(_inner(wanted)), _MOVES)
+    apart = math.sqrt(float(left.mean()))
+    if apart > max(_BEYOND * size, 2 * floor) and all(each.kind != "different" for each in findings):
+        findings.append(Finding(part, "different", 100.0 * min(apart / size, 1.0), 0.5, left))
+    return findings
+
+
+def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
+    """Say once what all limbs share, and what one side has and the other has not."""
+    findings = [each for each in findings if each.amount > _TINY * RULES[each.kind].full]
+    kinds = {finding.kind for finding in findings}
+    for kind in kinds:
+        same = [each for each in findings if each.kind == kind and each.part != "body"]
+        concerned = {each.part for each in same} & set(moving)
+        # Whoever stands still with most limbs does so with all, however the others' difference is explained.
+        least = 3 if kind == "missed" else max(3, len(moving) - 1)
+        if len(same) < 3 or len(concerned) < least:
+            continue
+        middle = float(np.median([each.amount for each in same]))
+        if max(each.amount for each in same) > 2 * middle or (
+            np.mean([abs(each.amount - middle) < _SAME * middle for each in same]) < 0.6
+        ):
+            continue
+        where = np.asarray(np.mean([each.where for each in same], axis=0))
+        share = float(np.mean([each.share for each in same]))
+        findings = [each for each in findings if each not in same and kind != "missed"]
+        findings.append(Finding("body", kind, middle, share, where))
+    small = {each.part: each for each in findings if each.kind == "small"}
+    for arm, leg, other_arm, other_leg in _SIDES:
+        if arm in small and leg in small and other_arm not in small and other_leg not in small:
+            weak = max((small[arm], small[leg]), key=lambda each: each.amount)
+            mean = (small[arm].amount + small[leg].amount) / 2
+            findings = [each for each in findings if each not in (small[arm], small[leg])]
+            findings.append(Finding(weak.part, "asymmetric", mean, weak.share, weak.where))
+    return sorted(findings, key=lambda each: -float(each.where.mean()))
+
+
+def chain_of(part: BodyPart) -> tuple[int, ...]:
+    """Return the joints of a limb, or of the whole body."""
+    return tuple(range(JOINT_COUNT)) if part == "body" else CHAIN_JOINTS[part]

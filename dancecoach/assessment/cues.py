@@ -1,0 +1,149 @@
+"""What to fix: cues from what was measured, against a reference or by the movement itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter, sosfiltfilt
+
+from dancecoach.assessment.comparison import Comparison, Finding
+from dancecoach.assessment.kinematics import RATE, Body, limb, turned
+from dancecoach.assessment.rubric import RULES, TWINS, severity
+from dancecoach.types import LIMBS, BodyPart, Cue, FaultKind, Floats, Primitive, Synchrony
+
+MOST = 2  # cues of one eight-count that are shown
+
+# Amounts, in the rubric's units, that are not worth a word: seen by motion capture, and by one camera.
+TOLERANCES: Mapping[FaultKind, tuple[float, float]] = {
+    "late": (40.0, 50.0),
+    "early": (40.0, 50.0),
+    "uneven": (25.0, 40.0),
+    "small": (15.0, 25.0),
+    "stiff": (20.0, 40.0),
+    "shaky": (0.5, 2.0),
+    "off_balance": (2.0, 4.0),
+    "asymmetric": (15.0, 25.0),
+    "no_level_change": (25.0, 40.0),
+    "posture": (6.0, 12.0),
+    "missed": (10.0, 15.0),
+    "different": (12.0, 25.0),
+}
+# By the movement alone: only what is plain.
+_OFF, _STEADY, _HITS = 60.0, 0.4, 5  # ms, sharp MSR and hits from which a limb is late or early
+_CLEARLY = 30.0  # ms that the whole 95 % interval is beyond
+_TREMOR: Mapping[BodyPart, float] = {
+    "left_arm": 1.0, "right_arm": 1.0, "left_leg": 1.7, "right_leg": 1.7, "torso": 0.6,
+}  # fmt: skip
+_TREMOR_MONOCULAR = 2.5  # cm
+_TREMBLING = butter(3, 4.0, "highpass", fs=RATE, output="sos")
+_QUIETEST = 25.0  # percentile of a tremor's size: it does not stop where the movement does
+_OF_NORMAL_NOISE = 0.78  # that percentile over the root mean square
+
+
+def from_comparison(compared: Comparison, primitive: Primitive, monocular: bool) -> tuple[Cue, ...]:
+    """Return the cues for what differs from a reference, the gravest first."""
+    cues = []
+    for finding in compared.findings:
+        if finding.amount < TOLERANCES[finding.kind][monocular]:
+            continue
+        cues.append(
+            Cue(
+                limb=finding.part,
+                fault=finding.kind,
+                amount=finding.amount,
+                unit=RULES[finding.kind].unit,
+                counts=_counts(finding.where, primitive),
+                confidence=_confidence(finding, monocular),
+                severity=severity(finding.part, finding.kind, finding.amount),
+            )
+        )
+    return tuple(sorted(cues, key=lambda cue: -cue.severity * cue.confidence))
+
+
+def measured_faults(compared: Comparison, monocular: bool) -> list[tuple[BodyPart, FaultKind, float]]:
+    """Return part, kind and amount of all that was found, with what is within the tolerances faded out."""
+    faults: list[tuple[BodyPart, FaultKind, float]] = []
+    for finding in compared.findings:
+        least = TOLERANCES[finding.kind][monocular]
+        fade = min(max((finding.amount - least / 2) / (least / 2), 0.0), 1.0)
+        # A weak side is an arm and a leg.
+        parts = (finding.part, TWINS[finding.part]) if finding.kind == "asymmetric" else (finding.part,)
+        faults += [(part, finding.kind, finding.amount * fade) for part in parts]
+    return faults
+
+
+def _confidence(finding: Finding, monocular: bool) -> float:
+    return float(np.clip(finding.share, 0.0, 1.0)) * (0.85 if monocular else 1.0)
+
+
+def _counts(where: Floats, primitive: Primitive) -> tuple[int, ...]:
+    """Return the counts in which most of the error was; all when it was everywhere."""
+    beats = primitive.beat_times
+    cycle = len(beats) - 1
+    edges = (beats - beats[0]) / (beats[-1] - beats[0]) * len(where)
+    sums = np.array([
+        float(where[int(edges[count]) : max(int(edges[count + 1]), int(edges[count]) + 1)].mean())
+        for count in range(cycle)
+    ])  # fmt: skip
+    loud = np.flatnonzero(sums > 0.5 * sums.max()) + 1
+    return tuple(int(count) for count in loud)
+
+
+def from_synchrony(synchrony: Synchrony, primitive: Primitive) -> tuple[Cue, ...]:
+    """Return the cues for what is early or late against the music: of the body, or of limbs that differ from it."""
+    body = _timing(synchrony, primitive)
+    if body is not None:
+        return (body,)
+    return tuple(cue for cue in (_timing(part, primitive) for part in synchrony.parts) if cue is not None)
+
+
+def _timing(synchrony: Synchrony, primitive: Primitive) -> Cue | None:
+    offset, interval, rate = synchrony.offset_ms, synchrony.offset_interval_ms, synchrony.msr
+    if offset is None or interval is None or rate is None or synchrony.n_hits < _HITS:
+        return None
+    # The rate itself sinks when a limb is steadily late, so what is asked for is a steady offset.
+    spread = synchrony.offset_sd_ms
+    period = float(np.median(np.diff(primitive.beat_times))) * 1000
+    if spread is None or spread > (1 - _STEADY) * 0.2 * period:
+        return None
+    if abs(offset) < _OFF or min(abs(interval[0]), abs(interval[1])) < _CLEARLY or interval[0] * interval[1] < 0:
+        return None
+    fault: FaultKind = "late" if offset > 0 else "early"
+    counts = tuple(range(1, len(primitive.beat_times)))
+    certain = 1 - math.exp(-min(abs(interval[0]), abs(interval[1])) / 40.0)
+    return Cue(
+        synchrony.part, fault, abs(offset), "ms", counts, certain, severity(synchrony.part, fault, abs(offset))
+    )
+
+
+def from_movement(dancer: Body, primitive: Primitive) -> tuple[Cue, ...]:
+    """Return the cues that a movement gives by itself: limbs that tremble without pause."""
+    inside = slice(*np.searchsorted(dancer.times, (primitive.start - 1e-9, primitive.stop - 1e-9)))
+    bones = turned(dancer.bones, -dancer.yaw)
+    cues = []
+    for part in LIMBS:
+        end = limb(bones, part)[:, 4 if part == "torso" else -1]
+        if len(end) < RATE:
+            continue
+        tremor = sosfiltfilt(_TREMBLING, end, axis=0)[inside]
+        if len(tremor) == 0:
+            continue
+        size = np.sqrt(gaussian_filter1d((tremor**2).sum(axis=1), 0.1 * RATE, mode="nearest"))
+        amount = float(np.percentile(size, _QUIETEST)) / _OF_NORMAL_NOISE * 100
+        if amount > (_TREMOR_MONOCULAR if dancer.monocular else _TREMOR[part] / _OF_NORMAL_NOISE):
+            counts = tuple(range(1, len(primitive.beat_times)))
+            cues.append(Cue(part, "shaky", amount, "cm", counts, 0.8, severity(part, "shaky", amount)))
+    return tuple(cues)
+
+
+def gravest(*groups: Sequence[Cue]) -> tuple[Cue, ...]:
+    """Return all cues, the gravest first; of one limb and fault only one."""
+    found: dict[tuple[BodyPart, FaultKind], Cue] = {}
+    for cue in (cue for group in groups for cue in group):
+        key = (cue.limb, cue.fault)
+        if key not in found or found[key].confidence < cue.confidence:
+            found[key] = cue
+    return tuple(sorted(found.values(), key=lambda cue: -cue.severity * cue.confidence))

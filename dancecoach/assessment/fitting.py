@@ -1,0 +1,389 @@
+"""How one movement differs from another: single explanations fitted one after the other.
+
+A limb's path P(t) is to be explained by the reference's path R(t). Every kind of fault is a change of R with one
+amount that can be fitted:
+
+| kind | R becomes |
+|---|---|
+| late, early | R(t − d) |
+| small | m + s · (R − m), m the slow mean |
+| stiff | the slow part of R plus a share of its quick part |
+| posture | R turned by one rotation |
+| uneven | R(t − d(t)), d from movement to movement |
+| shaky | R plus what trembles in P − R |
+| missed | R, held while P is held |
+| different | R, given up where P goes its own way |
+| off_balance | R plus the slow sway of P − R (torso) |
+
+The explanation that leaves least is taken, flexible ones only where plainly better; the next is fitted to what it
+leaves, until that is within the noise or no explanation helps. So lateness is never forgiven by a time warp: every
+warp is a fault with an amount.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import binary_closing, binary_opening, gaussian_filter1d, label
+from scipy.signal import butter, sosfiltfilt
+
+from dancecoach.assessment.kinematics import RATE
+from dancecoach.types import FaultKind, Floats
+
+MARGIN = 36  # steps on either side of the eight-count that the reference is known for
+_LONGEST = 27  # steps of lateness that are looked for; less than a beat at 130 BPM
+_QUICK = 1.5  # Hz, from which a movement is quick
+_TREMBLE = 3.0  # Hz, from which a difference is a tremor
+_TREMBLING = butter(3, _TREMBLE, "highpass", fs=RATE, output="sos")
+_PASSING = 1.6  # lateness passes from one movement to the next and spreads less in between; fitted on known faults
+_EVERY = 3  # steps; lateness is looked for at every third
+_BEND = 0.001  # of the usual error; what a change of lateness by one step costs
+_STILL = 0.2  # of the usual speed
+_SHORTEST = 0.25  # s of a missed or different move
+_EDGE = 0.1  # s before a missed move in which it begins
+_BACK = 0.5  # s after it in which one may catch up
+_MOST = 3  # explanations of one limb
+_HELPS = 0.30  # of the error that an explanation has to take away
+
+# What an explanation with many parameters has to beat the single-valued ones by.
+PENALTY: dict[FaultKind, float] = {
+    "late": 1.0,
+    "small": 1.0,
+    "stiff": 1.1,
+    "posture": 1.2,
+    "shaky": 1.2,
+    "uneven": 2.2,
+    "off_balance": 2.6,
+    "missed": 1.6,
+    "different": 3.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One explanation: `kind`, `amount` in the rubric's unit (late +, early −), `share` 0…1 of the error it took."""
+
+    kind: FaultKind
+    amount: float
+    share: float
+    where: Floats  # (T,) error taken away at each step, m²
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    kind: FaultKind
+    amount: float
+    predicted: Floats  # (T + 2 MARGIN, K, 3)
+    error: float  # what is left, over the steps it speaks of
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A limb of the reference in the dancer's time and size.
+
+    `joints` (T + 2 MARGIN, K, 3) m against the limb's root; `centre` the same, the slow mean it moves around; `above`
+    (K,) which of the K joints each hangs on, −1 for the root.
+    """
+
+    joints: Floats
+    centre: Floats
+    above: tuple[int, ...]
+
+
+def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> tuple[list[Explanation], Floats]:
+    """Return the explanations, the weightiest first, and the error (T,) m² that none explains.
+
+    Parameters
+    ----------
+    path : (T, K, 3) m
+        The limb's joints against its root.
+    reference : Path
+        The same of the reference.
+    floor : float
+        m; a root mean square difference that is noise.
+    sway : bool
+        Whether a slow sway is an explanation.
+    """
+    kinds: list[Callable[[Floats, Floats], _Fit | None]] = [
+        _late, functools.partial(_small, reference), _stiff, _posture, _shaky, _uneven, _missed, _different,
+    ]  # fmt: skip
+    if sway:
+        kinds.append(_sway)
+    predicted = reference.joints
+    found: list[Explanation] = []
+    before = _error(path, _inner(predicted))
+    for _ in range(_MOST):
+        if before.mean() < floor**2:
+            break
+        fits = [fit for fit in (kind(path, predicted) for kind in kinds) if fit is not None]
+        fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
+        if not fits:
+            break
+        best = min(fits, key=lambda fit: (fit.error + floor**2) * PENALTY[fit.kind])
+        if best.error * math.sqrt(PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
+            break
+        after = _error(path, _inner(best.predicted))
+        share = 1 - best.error / before.mean()
+        found.append(Explanation(best.kind, best.amount, float(share), np.maximum(before - after, 0.0)))
+        predicted, before = best.predicted, after
+    return found, before
+
+
+def _inner(extended: Floats) -> Floats:
+    return extended[MARGIN:-MARGIN]
+
+
+def _error(path: Floats, predicted: Floats) -> Floats:
+    """Return the squared difference (T,) m² of a joint, on average."""
+    return np.asarray(((path - predicted) ** 2).sum(axis=2).mean(axis=1))
+
+
+def _fit(kind: FaultKind, amount: float, path: Floats, predicted: Floats) -> _Fit:
+    return _Fit(kind, amount, predicted, float(_error(path, _inner(predicted)).mean()))
+
+
+def _shifted(extended: Floats, steps: Floats | float) -> Floats:
+    """Return `extended` (N, K, 3) as it was `steps` (N,) or one number of steps before; held at the ends."""
+    count = len(extended)
+    position = np.clip(np.arange(count) - steps, 0, count - 1)
+    below = np.minimum(position.astype(np.int64), count - 2)
+    share = (position - below)[:, None, None]
+    return np.asarray(extended[below] * (1 - share) + extended[below + 1] * share)
+
+
+def _lags(path: Floats, extended: Floats) -> tuple[Floats, Floats]:
+    """Return lags (L,) in steps and the squared differences (L, T / 3) m² at each, at every third step."""
+    lags = np.arange(-_LONGEST, _LONGEST + 1)
+    count = len(path)
+    own = path[::_EVERY]
+    errors = np.empty((len(lags), len(own)))
+    for row, lag in enumerate(lags):
+        apart = own - extended[MARGIN - lag : MARGIN - lag + count : _EVERY]
+        errors[row] = np.einsum("tkc,tkc->t", apart, apart)
+    return lags.astype(np.float64), errors / path.shape[1]
+
+
+def _lowest(lags: Floats, errors: Floats) -> float:
+    """Return the lag of the least of `errors` (L,), between the samples by a parabola."""
+    index = int(np.argmin(errors))
+    if not 0 < index < len(lags) - 1:
+        return float(lags[index])
+    left, middle, right = errors[index - 1 : index + 2]
+    bend = left - 2 * middle + right
+    return float(lags[index] + (lags[1] - lags[0]) * (0.5 * (left - right) / bend if bend > 0 else 0.0))
+
+
+def _late(path: Floats, extended: Floats) -> _Fit | None:
+    lags, errors = _lags(path, extended)
+    lag = _lowest(lags, errors.mean(axis=1))
+    return _fit("late", lag / RATE * 1000, path, _shifted(extended, lag))
+
+
+def _small(reference: Path, path: Floats, extended: Floats) -> _Fit | None:
+    """Fit a shrinking about the slow mean or the mean, of joints or of the bones' directions."""
+    flat = np.broadcast_to(_inner(extended).mean(axis=0), extended.shape)
+    best: _Fit | None = None
+    for centre in (reference.centre, flat):
+        moving = extended - centre
+        inner = _inner(moving)
+        energy = float((inner**2).sum())
+        if energy <= 1e-9:
+            continue
+        scale = float((inner * (path - _inner(centre))).sum()) / energy
+        if not -0.2 <= scale < 1.0:
+            continue
+        scale = max(scale, 0.0)
+        fits = [
+            _fit("small", (1 - scale) * 100, path, centre + scale * moving),
+            _turned_less(path, extended, centre, reference.above),
+        ]
+        for fit in fits:
+            if best is None or fit.error < best.error:
+                best = fit
+    return best
+
+
+def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[int, ...]) -> _Fit:
+    """Fit a shrinking that keeps the lengths of the bones."""
+    hangs = np.array(above)
+    rooted = (hangs < 0)[:, None]
+    bones = extended - np.where(rooted, 0.0, extended[:, hangs])
+    middle = centre - np.where(rooted, 0.0, centre[:, hangs])
+    lengths = np.linalg.norm(bones, axis=2, keepdims=True)
+
+    def predicted(scale: float) -> Floats:
+        mixed = middle + scale * (bones - middle)
+        mixed *= lengths / np.maximum(np.linalg.norm(mixed, axis=2, keepdims=True), 1e-9)
+        for joint, parent in enumerate(above):
+            if parent >= 0:
+                mixed[:, joint] += mixed[:, parent]
+        return np.asarray(mixed)
+
+    scales = np.linspace(0.0, 1.0, 11)
+    errors = np.array([float(_error(path, _inner(predicted(float(scale)))).mean()) for scale in scales])
+    scale = min(max(_lowest(scales, errors), 0.0), 1.0)
+    return _fit("small", (1 - scale) * 100, path, predicted(scale))
+
+
+def _stiff(path: Floats, extended: Floats) -> _Fit | None:
+    best: _Fit | None = None
+    for cut in (1.0, _QUICK, 2.2):
+        slow = gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
+        quick = extended - slow
+        inner = _inner(quick)
+        energy = float((inner**2).sum())
+        if energy <= 1e-9:
+            continue
+        scale = float((inner * (path - _inner(slow))).sum()) / energy
+        if not 0.0 <= scale < 1.0:
+            continue
+        fit = _fit("stiff", (1 - scale) * 100, path, slow + scale * quick)
+        if best is None or fit.error < best.error:
+            best = fit
+    return best
+
+
+def _posture(path: Floats, extended: Floats) -> _Fit | None:
+    """Fit one rotation about the limb's root (Kabsch)."""
+    inner = _inner(extended)
+    rotation = _rotation(inner.reshape(-1, 3), path.reshape(-1, 3))
+    angle = math.degrees(math.acos(min(max((float(np.trace(rotation)) - 1) / 2, -1.0), 1.0)))
+    return _fit("posture", angle, path, extended @ rotation.T)
+
+
+def _rotation(source: Floats, target: Floats) -> Floats:
+    left, _, right = np.linalg.svd(target.T @ source)
+    sign = np.sign(np.linalg.det(left @ right))
+    return np.asarray(left @ np.diag([1.0, 1.0, sign]) @ right)
+
+
+def _shaky(path: Floats, extended: Floats) -> _Fit | None:
+    tremor = sosfiltfilt(_TREMBLING, path - _inner(extended), axis=0)
+    amount = float(np.sqrt((tremor[:, -1] ** 2).sum(axis=1).mean())) * 100
+    if path.shape[1] >= 5:  # the torso ends in head and shoulders
+        amount = float(np.sqrt((tremor[:, 4] ** 2).sum(axis=1).mean())) * 100
+    return _with_inner("shaky", amount, path, extended, tremor)
+
+
+def _sway(path: Floats, extended: Floats) -> _Fit | None:
+    difference = path - _inner(extended)
+    slow = gaussian_filter1d(difference, 0.1325 / _QUICK * RATE, axis=0, mode="nearest")
+    slow = slow - slow.mean(axis=0)
+    slow[..., 1] = 0.0
+    amount = float(np.sqrt((slow[:, 4] ** 2).sum(axis=1).mean())) * 100
+    return _with_inner("off_balance", amount, path, extended, slow)
+
+
+def _with_inner(kind: FaultKind, amount: float, path: Floats, extended: Floats, change: Floats) -> _Fit:
+    predicted = extended.copy()
+    predicted[MARGIN:-MARGIN] += change
+    return _fit(kind, amount, path, predicted)
+
+
+def _uneven(path: Floats, extended: Floats) -> _Fit | None:
+    """Fit a lateness of every single movement: the least error over all its smooth courses (dynamic programming)."""
+    lags, errors = _lags(path, extended)
+    cost = gaussian_filter1d(errors, 0.04 * RATE / _EVERY, axis=1, mode="nearest").T
+    stiffness = _BEND * float(np.median(cost.max(axis=1) - cost.min(axis=1)))
+    step = stiffness * (np.minimum(np.abs(lags[:, None] - lags[None, :]), 6) ** 2)
+    total = cost[0]
+    came = np.zeros(cost.shape, dtype=np.int64)
+    for index in range(1, len(cost)):
+        ways = total[None, :] + step
+        came[index] = ways.argmin(axis=1)
+        total = ways.min(axis=1) + cost[index]
+    course = np.empty(len(cost), dtype=np.int64)
+    course[-1] = int(total.argmin())
+    for index in range(len(cost) - 1, 0, -1):
+        course[index - 1] = came[index, course[index]]
+    knots = np.arange(len(cost)) * _EVERY
+    delay = np.interp(np.arange(len(path)), knots, gaussian_filter1d(lags[course], 1.0, mode="nearest"))
+    speed = np.gradient(_inner(extended), axis=0)
+    weight = (speed**2).sum(axis=(1, 2)) + 1e-9
+    mean = float(np.average(delay, weights=weight))
+    spread = float(np.sqrt(np.average((delay - mean) ** 2, weights=weight)))
+    return _fit(
+        "uneven", _PASSING * spread / RATE * 1000, path, _shifted(extended, np.pad(delay, MARGIN, mode="edge"))
+    )
+
+
+def _speed(path: Floats) -> Floats:
+    velocity = np.gradient(path, axis=0) * RATE
+    return np.asarray(gaussian_filter1d((velocity**2).sum(axis=(1, 2)), 0.06 * RATE, mode="nearest"))
+
+
+def _pieces(mask: Floats) -> list[tuple[int, int]]:
+    length = int(_SHORTEST * RATE)
+    closed = binary_closing(np.pad(mask.astype(bool), length), np.ones(length // 2))
+    opened = binary_opening(closed, np.ones(length))[length:-length]
+    marks, number = label(opened)
+    steps = [np.flatnonzero(marks == piece) for piece in range(1, number + 1)]
+    return [(int(each[0]), int(each[-1]) + 1) for each in steps]
+
+
+def _missed(path: Floats, extended: Floats) -> _Fit | None:
+    inner = _inner(extended)
+    danced, wanted = _speed(path), _speed(inner)
+    usual = float(wanted.mean())
+    still = danced < _STILL**2 * usual
+    apart = _error(path, inner)
+    taken = np.zeros(len(path), dtype=bool)
+    held = 0
+    for start, stop in _pieces(still.astype(np.float64)):
+        if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
+            continue
+        # It begins where the two part, and the way back to where one should be belongs to it.
+        parted = np.flatnonzero(apart[start:stop] > 0.02 * apart[start:stop].max())
+        first = start + int(parted[0]) if len(parted) else start
+        last = stop
+        while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > 0.02 * apart[start:stop].max():
+            last += 1
+        taken[max(0, first - int(_EDGE * RATE)) : last + 3] = True
+        held += last - first
+    if held == 0:
+        return None
+    fit = _given_up("missed", taken, path, extended, 0.0)
+    return fit and _Fit(fit.kind, (held / len(path)) * 100, fit.predicted, fit.error)
+
+
+def _number(taken: Floats) -> int:
+    """Return how many ends the pieces of `taken` (T,) have inside."""
+    return int(np.count_nonzero(np.diff(np.asarray(taken, dtype=np.int64))))
+
+
+def _different(path: Floats, extended: Floats) -> _Fit | None:
+    inner = _inner(extended)
+    width = 0.12 * RATE
+
+    def smooth(values: Floats) -> Floats:
+        return np.asarray(gaussian_filter1d(values, width, mode="nearest"))
+
+    centre = inner.mean(axis=0)
+    apart = smooth(_error(path, inner))
+    size = smooth(_error(inner, np.broadcast_to(centre, inner.shape))).mean()
+    taken = np.zeros(len(path), dtype=bool)
+    for start, stop in _pieces((apart > 0.3 * size).astype(np.float64)):
+        taken[start:stop] = True
+    held = _speed(path) < _STILL**2 * float(_speed(inner).mean())
+    if taken.any() and held[taken].mean() > 0.4:
+        return None  # not another move but none
+    return _given_up("different", taken, path, extended, -0.06 * RATE * _number(taken) / len(path))
+
+
+def _given_up(kind: FaultKind, taken: Floats, path: Floats, extended: Floats, edges: float) -> _Fit | None:
+    """Return the fit that leaves out the steps in `taken` (T,); what is left is said of the others.
+
+    `edges` is added to the share, for what was taken too much at the ends.
+    """
+    inside = np.asarray(taken, dtype=bool)
+    share = float(inside.mean())
+    if not 0.0 < share < 0.95:
+        return None
+    predicted = extended.copy()
+    predicted[MARGIN:-MARGIN][inside] = path[inside]
+    error = float(_error(path, _inner(predicted)).mean()) / (1 - share)
+    return _Fit(kind, max(share + edges, 0.0) * 100, predicted, error)

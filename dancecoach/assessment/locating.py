@@ -1,0 +1,108 @@
+"""Where in a longer movement a shorter one is: which moment, how fast, mirrored or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import gaussian_filter1d
+
+from dancecoach.assessment.kinematics import Body, turned
+from dancecoach.types import MIRROR_JOINTS, Floats
+
+_RATE = 10.0  # Hz at which postures are compared
+_SPEEDS = np.arange(85, 117, 3) / 100.0  # 1 is among them
+_BONES = (3, 9, 15, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)  # trunk, head and limbs
+_MIRRORED = [_BONES.index(MIRROR_JOINTS[joint]) for joint in _BONES]
+_WEIGHTS = np.sqrt([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0])
+_NEAR = 0.4  # s
+_PLAINLY = 0.8  # of the unmirrored distance that the mirrored one has to be below
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best place: `start` s in the longer one, `speed` of the shorter (1.1 is faster), `mirrored`, `distance`.
+
+    `distance` is the root mean square angle between bones, rad; `others` the least distance anywhere else (more than
+    half the length away); `near` the least distance within 0.4 s of where it was expected, at its own speed.
+    """
+
+    start: float
+    speed: float
+    mirrored: bool
+    distance: float
+    others: float
+    near: float
+
+
+class Postures:
+    """The postures of a movement at even steps, to be searched.
+
+    Parameters
+    ----------
+    body : Body
+    """
+
+    def __init__(self, body: Body) -> None:
+        self.times = body.times
+        bones = turned(body.bones, -body.yaw)[:, list(_BONES)]
+        lengths = np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9)
+        rate = (len(body.times) - 1) / max(body.times[-1] - body.times[0], 1e-9)
+        # Smoothed, so that a few hundredths of a second of lateness do not matter here.
+        self._bones = gaussian_filter1d(bones / lengths, 0.06 * rate, axis=0, mode="nearest")
+
+    def sampled(self, when: Floats) -> Floats:
+        """Return postures (N, bones, 3) at the times `when` (N,) s."""
+        indices = np.clip(np.searchsorted(self.times, when), 0, len(self.times) - 1)
+        return np.asarray(self._bones[indices] * _WEIGHTS[:, None])
+
+
+def _mirror(postures: Floats) -> Floats:
+    return np.asarray(postures[:, _MIRRORED] * np.array([-1.0, 1.0, 1.0]))
+
+
+def locate(
+    dancer: Postures, start: float, stop: float, longer: Postures, expected: float | None = None
+) -> Found | None:
+    """Return where the dancer's movement from `start` to `stop` s is in `longer`; None when that is too short.
+
+    `expected` s is where in `longer` it would start if nothing were moved.
+    """
+    distances: dict[bool, float] = {}
+    candidates: list[tuple[float, float, bool, float, Floats, Floats]] = []
+    for speed in _SPEEDS:
+        count = max(4, round((stop - start) * _RATE * speed))
+        when = np.linspace(start, stop, count, endpoint=False)
+        places = np.arange(longer.times[0], longer.times[-1] + 1e-9, 1 / _RATE)
+        if len(places) < count:
+            continue
+        seen = dancer.sampled(when)
+        windows = sliding_window_view(longer.sampled(places).reshape(len(places), -1), count, axis=0)
+        windows = np.swapaxes(windows, 1, 2).reshape(len(windows), -1)
+        squares = (windows**2).sum(axis=1)
+        for mirrored in (False, True):
+            own = (_mirror(seen) if mirrored else seen).ravel()
+            apart = (squares + own @ own - 2 * windows @ own) / (count * float((_WEIGHTS**2).sum()))
+            distance = np.sqrt(np.maximum(apart, 0.0))
+            index = int(distance.argmin())
+            distances[mirrored] = min(distances.get(mirrored, np.inf), float(distance[index]))
+            candidates.append(
+                (float(places[index]), float(speed), mirrored, float(distance[index]), places, distance)
+            )
+    if not candidates:
+        return None
+    mirrored = distances[True] < _PLAINLY * distances[False]
+    # A speed other than one's own has to be plainly better.
+    chosen = min(
+        (each for each in candidates if each[2] == mirrored), key=lambda each: each[3] * (1 + 0.3 * abs(each[1] - 1))
+    )
+    place, speed, _, distance, places, course = chosen
+    away = np.abs(places[: len(course)] - place) > (stop - start) / 2
+    others = float(course[away].min()) if away.any() else np.inf
+    near = np.inf
+    for _, own_speed, own_mirrored, _, places, course in candidates:
+        if expected is not None and own_mirrored == mirrored and abs(own_speed - 1) < 0.015:
+            close = np.abs(places[: len(course)] - expected) < _NEAR
+            near = float(course[close].min()) if close.any() else np.inf
+    return Found(place, speed, mirrored, distance, others, near)
