@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dancecoach.assessment.assessor import Assessor
 from dancecoach.assessment.choreography import Choreography
+from dancecoach.assessment.encoders import Encoders, load_encoders
 from dancecoach.assessment.hits import find_events
 from dancecoach.assessment.recordings import cut
 from dancecoach.assessment.synchrony import measure
@@ -53,7 +55,11 @@ def open_reference(path: Path, fps: float | None = None, grid: BeatGrid | None =
 
 
 def assess_track(
-    track: PoseTrack, grid: BeatGrid | None, known: Sequence[Choreography] = (), reference: Choreography | None = None
+    track: PoseTrack,
+    grid: BeatGrid | None,
+    known: Sequence[Choreography] = (),
+    reference: Choreography | None = None,
+    encoders: Encoders | None = None,
 ) -> Assessed:
     """Judge every eight-count of a recording.
 
@@ -67,19 +73,25 @@ def assess_track(
         What may be recognised.
     reference : Choreography, optional
         What it is compared with.
+    encoders : Encoders, optional
+        Those of whole tracks, if they are loaded already.
     """
+    encoders = encoders or load_encoders(kept=math.inf)
     pieces = cut(track, grid)
     events = find_events(track) if len(track) >= 2 else {}
     total = measure_events(events, grid, track.times)[0] if events else Synchrony("body", 0, 0, reason="nobody seen")
     assessor = Assessor(known, reference)
+    spans = [(primitive.start, primitive.stop) for _, primitive in pieces.primitives]
+    judgements = encoders.judge_track(track, grid, spans)
     scores = []
-    for number, (index, primitive) in enumerate(pieces.primitives, start=1):
+    for number, ((index, primitive), judgement) in enumerate(zip(pieces.primitives, judgements, strict=True), 1):
         synchrony = _unmeasured(primitive)
         if grid is not None and pieces.grid is grid and index is not None:
             synchrony = measure(events, grid, index, len(primitive.beat_times) - 1)
-        assessment = assessor.assess(track, primitive, pieces.grid, synchrony, None)
+        unjudged = encoders.reason or "too little was seen"
+        assessment = assessor.assess(track, primitive, pieces.grid, synchrony, judgement, no_judgement=unjudged)
         scores.append(PrimitiveScore(number, primitive, synchrony, assessment))
-    return Assessed(pieces.grid, total, tuple(scores))
+    return Assessed(pieces.grid, total, tuple(scores), encoders.provider)
 
 
 def _unmeasured(primitive: Primitive) -> Synchrony:

@@ -52,6 +52,7 @@ from dancecoach.types import (
 log = logging.getLogger(__name__)
 
 _MEASURE_EVERY = 0.25  # s between two measurements of synchrony
+_WATCHED = 2.0  # s of poses that the encoder may be behind
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
 _SHOWN_PRIMITIVES = 400
 _TIME_EVERY = 0.5  # s between two looks at the stage timers
@@ -394,6 +395,8 @@ class Engine:
         with self.timers["assess"].measure():
             completed = self._take.step(poses, grid, now)
         self.coach.prepare()
+        with self.timers["encode"].measure():
+            self.coach.watch(self._poses.since(now - _WATCHED), grid)
         if completed:
             with self.timers["judge"].measure():
                 completed = self.coach.judge(completed, poses, grid, now)

@@ -8,8 +8,7 @@ poses around it ─► can it be judged? ─┬─► known choreography or refe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from dancecoach.assessment import cues as cueing
 from dancecoach.assessment.abstaining import beat_unsure, why_not
 from dancecoach.assessment.choreography import Choreography, Placed, place, steps_of
 from dancecoach.assessment.comparison import Comparison, chain_of, compare
+from dancecoach.assessment.encoders import Judgement
 from dancecoach.assessment.kinematics import body_of
 from dancecoach.assessment.rubric import grade_of, level_probabilities, score, severity
 from dancecoach.types import (
@@ -40,34 +40,6 @@ BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at 
 _SD, _SD_SHARE = 2.0, 0.12
 _SD_MONOCULAR, _SD_SHARE_MONOCULAR = 5.0, 0.2
 _NOT_IT = "not the reference's movement"
-
-
-class Judgement(Protocol):
-    """What the encoders say of an eight-count; see `dancecoach.assessment.encoders`."""
-
-    @property
-    def mean(self) -> float:
-        """Quality, 0…100."""
-
-    @property
-    def variance(self) -> float:
-        """Points squared."""
-
-    @property
-    def saliency(self) -> Floats | None:
-        """(22,) shares of the deduction."""
-
-    @property
-    def styles(self) -> Mapping[str, float]:
-        """Probability of each style."""
-
-    @property
-    def dancing(self) -> float:
-        """Probability that this is dancing."""
-
-    @property
-    def familiar(self) -> bool:
-        """Whether anything like it was seen in training."""
 
 
 def window(track: PoseTrack, primitive: Primitive) -> PoseTrack:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +16,11 @@ from dancecoach.assessing import open_reference
 from dancecoach.assessment.advising import Advisor
 from dancecoach.assessment.assessor import BEFORE, Assessor
 from dancecoach.assessment.choreography import Choreography
+from dancecoach.assessment.encoders import Encoders, Judgement, load_encoders
 from dancecoach.assessment.take import track_of
 from dancecoach.errors import DancecoachError
 from dancecoach.session.choreographies import load_all
-from dancecoach.types import Advice, BeatGrid, Notice, Pose, PrimitiveScore
+from dancecoach.types import Advice, BeatGrid, Notice, Pose, Primitive, PrimitiveScore
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ class LiveCoach:
         self._known: tuple[Choreography, ...] = ()
         self._assessor = Assessor()
         self._advisor = Advisor()
-        self.provider = ""
+        self._encoders: Encoders | None = None
+        self._watched = -math.inf
 
     def use_reference(self, path: str) -> None:
         """Compare with this motion file or session from now on; with none where `path` is empty.
@@ -64,12 +67,21 @@ class LiveCoach:
         with self._lock:
             self._refresh = True
 
+    @property
+    def provider(self) -> str:
+        """What the encoders run on, "" without them."""
+        return self._encoders.provider if self._encoders is not None else ""
+
     def reset(self) -> None:
         """Begin a new take."""
         self._advisor = Advisor()
+        if self._encoders is not None and self._encoders.motion is not None:
+            self._encoders.motion.reset()
 
     def prepare(self) -> None:
-        """Open what was asked for since the last call."""
+        """Open what was asked for since the last call, and the encoders at the first."""
+        if self._encoders is None:
+            self._encoders = load_encoders()
         with self._lock:
             remembered, self._remembered = self._remembered, ""
             refresh, self._refresh = self._refresh, False
@@ -89,6 +101,15 @@ class LiveCoach:
         if changed or refresh:
             self._assessor = Assessor(self._known, reference)
 
+    def watch(self, poses: Sequence[Pose], grid: BeatGrid | None) -> None:
+        """Let the encoder see the poses that are newer than those of the last call."""
+        if self._encoders is None or self._encoders.motion is None:
+            return
+        for pose in poses:
+            if pose.time > self._watched:
+                self._encoders.motion.step(pose.time, pose.joints, pose.visibility, grid)
+                self._watched = pose.time
+
     def judge(
         self, scores: Sequence[PrimitiveScore], poses: Sequence[Pose], grid: BeatGrid | None, now: float
     ) -> list[PrimitiveScore]:
@@ -96,10 +117,25 @@ class LiveCoach:
         judged = []
         for score in scores:
             around = [pose for pose in poses if pose.time >= score.primitive.start - BEFORE]
-            assessment = self._assessor.assess(track_of(around), score.primitive, grid, score.synchrony, None)
+            reason = "too little was seen" if self._encoders is None else self._encoders.reason
+            assessment = self._assessor.assess(
+                track_of(around),
+                score.primitive,
+                grid,
+                score.synchrony,
+                self._judgement(score.primitive),
+                no_judgement=reason or "too little was seen",
+            )
             judged.append(dataclasses.replace(score, assessment=assessment))
             self._advisor.heard(judged[-1], now)
         return judged
+
+    def _judgement(self, primitive: Primitive) -> Judgement | None:
+        encoders = self._encoders
+        if encoders is None or encoders.motion is None or encoders.judge is None:
+            return None
+        seen = encoders.motion.seen(primitive.start, primitive.stop)
+        return None if seen is None else encoders.judge.judge(seen)
 
     def advice(self, now: float) -> tuple[Advice, ...]:
         """Return what is said at clock time `now` s."""

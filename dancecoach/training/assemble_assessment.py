@@ -1,0 +1,145 @@
+"""Second stage: heads on the frozen encoder and the descriptors; what ships is chosen on validation takes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from dancecoach.assessment.descriptors import SIZE
+from dancecoach.training.assessment_data import Take
+from dancecoach.training.assessment_export import Calibration, JudgeModule, Manifold, manifold_of
+from dancecoach.training.assessment_heads import Heads, Truth
+from dancecoach.training.motion_network import part_sums
+from dancecoach.training.train_motion import PART_MIRROR, Pool, train_heads
+
+_log = logging.getLogger(__name__)
+_PERCENTILE = 99.0  # of validation clips, that are familiar
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A pool as the heads see it: `inputs` (N, 2, D), `maps` (N, 2, 22), truths, names of takes."""
+
+    inputs: Array
+    maps: Array
+    truth: Truth
+    take: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, pool: Pool, encoded: tuple[Array, Array]) -> Encoded:
+        """Return a pool with what `train_motion.encode` made of it."""
+        return cls(encoded[0], encoded[1], pool.truth, pool.take)
+
+
+def columns_of(size: int) -> dict[str, slice]:
+    """Return which of the inputs each variant of the heads is given."""
+    return {
+        "encoder": slice(0, size - SIZE),
+        "descriptors": slice(size - SIZE, size),
+        "encoder and descriptors": slice(0, size),
+    }
+
+
+def deductions_of(module: Heads, data: Encoded, columns: slice) -> tuple[Array, Array]:
+    """Return deductions (N, 5) and variances (N,) points², means over both views."""
+    swap = list(PART_MIRROR)
+    with torch.no_grad():
+        views = [module(torch.from_numpy(np.ascontiguousarray(data.inputs[:, side, columns]))) for side in (0, 1)]
+    deductions = 0.5 * (views[0].deductions + views[1].deductions[:, swap])
+    variance = 50.0 * (torch.exp(views[0].log_variance) + torch.exp(views[1].log_variance))
+    return deductions.numpy(), variance.numpy()
+
+
+def mapped_deductions(maps: Array) -> Array:
+    """Return the deductions (N, 5) that maps (N, 2, 22) tell."""
+    both = maps @ part_sums().numpy()
+    return np.asarray(0.5 * (both[:, 0] + both[:, 1][:, list(PART_MIRROR)]), dtype=np.float32)
+
+
+def quality(deductions: Array) -> Array:
+    """Return points (N,)."""
+    return np.asarray(100.0 * np.exp(-deductions.sum(axis=1)), dtype=np.float32)
+
+
+def figures(deductions: Array, variance: Array | None, data: Encoded) -> dict[str, float]:
+    """Return error, rank correlation, likelihood and how often the right limb is named, on a pool."""
+    true, said = data.truth.quality.numpy(), quality(deductions)
+    result = {
+        "rmse": float(np.sqrt(((true - said) ** 2).mean())),
+        "srcc": float(spearmanr(true, said).statistic),
+    }
+    wanted = data.truth.deductions.numpy()
+    single = (wanted > 0.05).sum(axis=1) == 1
+    result["limb"] = float((wanted[single].argmax(axis=1) == deductions[single].argmax(axis=1)).mean())
+    if variance is not None:
+        result["nll"] = float((0.5 * np.log(2 * np.pi * variance) + (true - said) ** 2 / (2 * variance)).mean())
+    return result
+
+
+def assemble(
+    training: Encoded, validation: Encoded, takes: Sequence[Take], seed: int, members: int = 3, epochs: float = 25.0
+) -> tuple[JudgeModule, float, dict[str, Any]]:
+    """Return the heads that do best on validation takes, their threshold of distance, and all variants' figures."""
+    size = training.inputs.shape[2]
+    table: dict[str, Any] = {"map of the encoder": figures(mapped_deductions(validation.maps), None, validation)}
+    found: dict[str, list[Heads]] = {}
+    told: dict[str, tuple[Array, Array]] = {}
+    for name, columns in columns_of(size).items():
+        found[name] = [
+            train_heads(training.inputs, training.truth, columns, seed + number, epochs) for number in range(members)
+        ]
+        each = [deductions_of(heads, validation, columns) for heads in found[name]]
+        told[name] = (
+            np.mean([one[0] for one in each], axis=0),
+            np.mean([one[1] for one in each], axis=0) + np.var([quality(one[0]) for one in each], axis=0),
+        )
+        table[name] = figures(*told[name], validation)
+        _log.info("%s: %s", name, table[name])
+    best = min(found, key=lambda name: float(table[name]["rmse"]))
+    mapped = mapped_deductions(validation.maps)
+    mixes = {mix: (1 - mix) * told[best][0] + mix * mapped for mix in (0.0, 0.15, 0.3, 0.5, 0.7)}
+    scores = {mix: figures(each, told[best][1], validation) for mix, each in mixes.items()}
+    mix = min(scores, key=lambda each: scores[each]["rmse"])
+    calibration = _calibrated(mix, mixes[mix], told[best][1], validation)
+    table["shipped"] = {
+        "inputs": best,
+        "mix": mix,
+        "stretch": calibration.stretch,
+        "floor": calibration.floor,
+        **figures(mixes[mix], calibration.stretch * told[best][1] + calibration.floor, validation),
+    }
+    _log.info("shipped: %s", table["shipped"])
+    corpora = {take.name: f"{take.corpus} {take.style}" if take.style_index >= 0 else take.corpus for take in takes}
+    manifold = manifold_of(training.inputs, [corpora[str(name)] for name in training.take])
+    threshold = _threshold(manifold, validation)
+    columns = columns_of(size)[best]
+    return JudgeModule(found[best], [columns] * members, manifold, calibration), threshold, table
+
+
+def _calibrated(mix: float, deductions: Array, variance: Array, data: Encoded) -> Calibration:
+    """Return the calibration of variance that makes validation likeliest; every take counts alike."""
+    error = (data.truth.quality.numpy() - quality(deductions)).astype(np.float64) ** 2
+    names, counts = np.unique(data.take, return_counts=True)
+    weight = 1.0 / counts[np.searchsorted(names, data.take)]
+    best, least = Calibration(mix), np.inf
+    for stretch in np.geomspace(0.4, 4.0, 25):
+        for floor in (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0):
+            total = stretch * variance + floor
+            loss = float((weight * (np.log(total) + error / total)).sum())
+            if loss < least:
+                best, least = Calibration(mix, float(stretch), floor), loss
+    return best
+
+
+def _threshold(manifold: Manifold, data: Encoded) -> float:
+    """Return the distance below which almost all validation clips lie."""
+    return float(np.percentile(manifold.distances(data.inputs), _PERCENTILE))
