@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
-import importlib
+import itertools
 import json
 import logging
 import logging.handlers
@@ -19,7 +19,7 @@ from dancecoach import __version__
 from dancecoach.errors import DancecoachError
 
 if TYPE_CHECKING:
-    from dancecoach.types import Floats, PoseTrack
+    from dancecoach.types import Floats
 
 COMMANDS = (
     "analyze",
@@ -494,8 +494,8 @@ def _prompt_add(options: argparse.Namespace) -> int:
     import numpy as np
 
     from dancecoach.assessment import prompts
+    from dancecoach.assessment.encoders import MODELS
     from dancecoach.assessment.text_model import TextModel
-    from dancecoach.session.motion import read_motion
 
     for path in options.motions:
         _require(path)
@@ -507,23 +507,31 @@ def _prompt_add(options: argparse.Namespace) -> int:
         book = book.made_with(model.motion)
     examples = np.empty((0, 0))
     if options.motions:
-        embed, name = _motion_encoder()
-        book = book.made_with(name)
-        examples = np.stack([embed(read_motion(path, options.fps)) for path in options.motions])
+        book = book.made_with(prompts.name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"))
+        examples = np.concatenate([_embeddings(path, options.fps) for path in options.motions])
     prompt = prompts.Prompt(options.name, options.attribute, options.text, told, examples)
     prompts.save(book.with_prompt(prompt))
     return 0
 
 
-def _motion_encoder() -> tuple[Callable[[PoseTrack], Floats], str]:
-    """Return what makes the embedding (D,) of a motion, and its name."""
-    try:
-        # By name, for as long as it is not part of every installation.
-        encoders = importlib.import_module("dancecoach.assessment.encoders")
-        encoder = encoders.MotionEncoder()
-    except (ImportError, AttributeError) as error:
-        raise DancecoachError("There is no motion encoder here.", "Teach by --text, without examples.") from error
-    return encoder.embed, str(getattr(encoder, "name", ""))
+def _embeddings(path: Path, fps: float | None) -> Floats:
+    """Return embeddings (N, D) of a motion: of every four seconds, about as long as an eight-count."""
+    import numpy as np
+
+    from dancecoach.assessment.encoders import load_encoders
+    from dancecoach.session.motion import read_motion
+
+    encoders = load_encoders(kept=float("inf"))
+    if encoders.motion is None or encoders.judge is None:
+        raise DancecoachError(f"There is no motion encoder: {encoders.reason}.", "Teach by --text, without examples.")
+    track = read_motion(path, fps)
+    start, stop = (float(track.times[0]), float(track.times[-1])) if len(track) else (0.0, 0.0)
+    edges = np.linspace(start, stop + 1e-3, max(1, round((stop - start) / 4.0)) + 1)
+    found = encoders.judge_track(track, None, list(itertools.pairwise(edges)))
+    examples = [each.embedding for each in found if each is not None]
+    if not examples:
+        raise DancecoachError(f"{path.name} is too short to be an example.", "Choose one of at least four seconds.")
+    return np.stack(examples)
 
 
 def _prompt_list(_: argparse.Namespace) -> int:

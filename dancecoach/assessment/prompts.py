@@ -13,6 +13,7 @@ a temperature, in which "unknown" takes part with the score below which a moveme
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -159,6 +160,12 @@ class PromptBook:
             labels += [Label(cast(Attribute, attribute), names[index], float(shares[index])) for index in order]
         return tuple(labels)
 
+    def recognise(self, embedding: Floats) -> tuple[Label, ...]:
+        """Return the likeliest class of each attribute that was taught, without those that are unknown."""
+        labels = self.classify(embedding)
+        first = {label.attribute: label for label in reversed(labels)}
+        return tuple(label for label in first.values() if label.name != UNKNOWN)
+
 
 def _joined(old: Prompt, new: Prompt) -> Prompt:
     """Return a class with the examples of both and the newer text."""
@@ -191,6 +198,20 @@ def _require(prompt: Prompt) -> None:
 
 
 # --- on disk ------------------------------------------------------------------------------------------------------
+
+
+def name_of(*weights: Path) -> str:
+    """Return a name for the motion encoder that files of weights make up: other weights, another name.
+
+    Empty where a file is missing.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in weights:
+            digest.update(path.read_bytes())
+    except OSError:
+        return ""
+    return digest.hexdigest()[:12]
 
 
 def default_path() -> Path:

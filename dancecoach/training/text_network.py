@@ -10,6 +10,7 @@ motion side; a class is recognised by comparing the texts of all candidates.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,15 +209,18 @@ def export(network: TextNetwork, path: Path, motion: str = "") -> None:
     import onnx
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        network.eval(),
-        (padded([[1] * (LONGEST - 1)], LONGEST),),
-        str(path),
-        input_names=["words"],
-        output_names=["embedding"],
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # Attention asks for sizes while it is traced; they never change here.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(),
+            (padded([[1] * (LONGEST - 1)], LONGEST),),
+            str(path),
+            input_names=["words"],
+            output_names=["embedding"],
+            opset_version=17,
+            dynamo=False,
+        )
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {"vocabulary": json.dumps(list(network.vocabulary)), "motion": motion})
     onnx.save(model, path)

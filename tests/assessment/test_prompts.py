@@ -1,17 +1,17 @@
 """Classes taught by text and examples: what is recognised, what is unknown, what a damaged file does."""
 
 import json
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dancecoach import config
 from dancecoach.__main__ import main
-from dancecoach.assessment import prompts
+from dancecoach.assessment import encoders, prompts
 from dancecoach.assessment.prompts import UNKNOWN, Prompt, PromptBook, score
 from dancecoach.errors import DancecoachError, FileFormatError
 from dancecoach.types import Floats
@@ -51,6 +51,9 @@ def test_a_movement_is_of_the_class_whose_examples_are_near() -> None:
             assert first(book, 7.5 * embedding) == name  # of any length
     for embedding in near(CENTRES[2], 20):
         assert first(book, embedding) == UNKNOWN
+        assert "style" not in [label.attribute for label in book.recognise(embedding)]
+    (label,) = (each for each in book.recognise(CENTRES[0]) if each.attribute == "style")
+    assert label == book.classify(CENTRES[0])[0]
     assert first(book, CENTRES[3], "dancing") == "slow"  # by its text alone
 
 
@@ -200,30 +203,38 @@ def test_the_file_is_whole_when_the_disk_refuses(tmp_path: Path) -> None:
 def test_the_commands_teach_list_and_remove(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class MotionEncoder:
-        name = "test"
+    class Heard:
+        motion = judge = reason = "here"
 
-        def embed(self, track: object) -> Floats:
-            return CENTRES[0]
+        def judge_track(self, track: object, grid: object, spans: Sequence[tuple[float, float]]) -> list[object]:
+            return [SimpleNamespace(embedding=CENTRES[0]) if stop - start > 3 else None for start, stop in spans]
 
-    module = ModuleType("dancecoach.assessment.encoders")
-    module.MotionEncoder = MotionEncoder  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(encoders, "load_encoders", lambda **_: Heard())
+    monkeypatch.setattr(encoders, "MODELS", tmp_path)
+    for name in ("motion.onnx", "judge.onnx"):
+        (tmp_path / name).write_bytes(name.encode())
     monkeypatch.setenv("DANCECOACH_DATA", str(tmp_path / "data"))
     assert prompts.default_path().parent == config.data_folder() == tmp_path / "data"
     motion = tmp_path / "a.npz"
-    joints = np.random.default_rng(0).normal(0, 0.4, (30, 22, 3))
-    np.savez(motion, times=np.arange(30) / 30, joints=joints)
+    joints = np.random.default_rng(0).normal(0, 0.4, (240, 22, 3))
+    np.savez(motion, times=np.arange(240) / 30, joints=joints)
+    short = tmp_path / "short.npz"
+    np.savez(short, times=np.arange(30) / 30, joints=joints[:30])
     assert main(["prompt", "add", "tango", "--attribute", "style", str(motion), str(motion)]) == 0
     assert main(["prompt", "add", "tango", str(motion), "--attribute", "style"]) == 0
     assert main(["prompt", "add", "pause", "--attribute", "dancing", str(motion)]) == 0
     assert main(["prompt", "list"]) == 0
-    assert capsys.readouterr().out == "style tango: 3 examples\ndancing pause: 1 example\n"
-    assert prompts.load().motion == "test"
+    assert capsys.readouterr().out == "style tango: 6 examples\ndancing pause: 2 examples\n"
+    name = prompts.name_of(tmp_path / "motion.onnx", tmp_path / "judge.onnx")
+    assert prompts.load().motion == name != prompts.name_of(tmp_path / "judge.onnx", tmp_path / "motion.onnx")
+    assert prompts.name_of(tmp_path / "nowhere") == ""
+    assert main(["prompt", "add", "brief", str(short)]) == 1
     assert main(["prompt", "remove", "waltz"]) == 1
     assert main(["prompt", "remove", "tango"]) == 0
     assert [each.name for each in prompts.load().prompts] == ["pause"]
     assert main(["prompt", "add", "nothing"]) == 1
+    (tmp_path / "judge.onnx").write_bytes(b"other weights")
+    assert main(["prompt", "add", "tango", str(motion)]) == 1
     assert main(["prompt", "add", "lost", str(tmp_path / "lost.bvh")]) == 1
     with pytest.raises(SystemExit):
         main(["prompt", "list", "more"])
