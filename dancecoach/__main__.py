@@ -19,7 +19,7 @@ from dancecoach import __version__
 from dancecoach.errors import DancecoachError
 
 if TYPE_CHECKING:
-    from dancecoach.types import Floats
+    from dancecoach.types import Floats, PoseTrack
 
 COMMANDS = (
     "analyze",
@@ -212,6 +212,16 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
         default=[],
         metavar="JSON",
         help="what 'bench beats --json' wrote, for the card",
+    )
+
+    text = "Make the encoder of descriptions anew, for the motion encoder that is installed."
+    words = models.add_parser("text", parents=[common], help=text, description=text)
+    words.set_defaults(run=_train_text)
+    words.add_argument("--corpus", type=Path, required=True, metavar="DIR", help="what 'train prepare' made")
+    words.add_argument("--out", type=Path, metavar="FILE", help="default where it ships")
+    words.add_argument("--steps", type=int, default=600, metavar="N", help="of training, default 600")
+    words.add_argument(
+        "--ablation", metavar="JSON", help="measure what a text brings for unseen styles; takes minutes"
     )
 
     text = "Bring recorded motion into one folder to train with: repaired, at 60 frames a second, labelled."
@@ -474,6 +484,34 @@ def _train_prepare(options: argparse.Namespace) -> int:
 
     for name, (count, seconds) in sorted(prepare(options.kind, options.sources, options.out, options.fps).items()):
         print(f"{name}: {count} takes, {seconds:.0f} s")
+    return 0
+
+
+def _train_text(options: argparse.Namespace) -> int:
+    from dancecoach.assessment import prompts, text_model
+    from dancecoach.assessment.encoders import MODELS, load_encoders
+    from dancecoach.training import corpus
+    from dancecoach.training.make_text import make
+    from dancecoach.training.text_network import Recipe
+
+    _require_writable(options.ablation)
+    encoders = load_encoders(kept=float("inf"))
+    if encoders.motion is None or encoders.judge is None:
+        raise DancecoachError(f"There is no motion encoder: {encoders.reason}.", "Make it first.")
+
+    def embed(track: PoseTrack, spans: Sequence[tuple[float, float]]) -> list[Floats | None]:
+        return [None if each is None else each.embedding for each in encoders.judge_track(track, None, spans)]
+
+    figures = make(
+        corpus.load(options.corpus),
+        embed,
+        options.out or text_model.MODEL,
+        prompts.name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"),
+        Recipe(steps=options.steps),
+        ablation=options.ablation is not None,
+    )
+    if options.ablation is not None:
+        _write_json(figures, options.ablation)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 The rest is trained with; then the style is added as a user adds it, by a description and one example, and its clips
 that were kept aside are told from those of all other styles. Compared are: the example alone, the text alone, both,
-the same statements as numbers instead of words, and the text of another style instead of its own.
+the same statements as numbers instead of words, and the texts of the other styles instead of its own, in the mean.
 """
 
 from __future__ import annotations
@@ -74,21 +74,26 @@ def ablate(
     found: dict[str, dict[str, Outcome]] = {}
     for style in unseen or styles:
         others = [each for each in styles if each != style]
-        stranger = others[int(random.integers(len(others)))]
         kept = np.flatnonzero(trained & ~of[style])
-        told = _told(embeddings[kept], [described[index] for index in kept], texts[style], texts[stranger], recipe)
+        told = _told(
+            embeddings[kept],
+            [described[index] for index in kept],
+            texts[style],
+            [texts[each] for each in others],
+            recipe,
+        )
         known = [embeddings[of[each] & trained] for each in others]
         tests = {each: embeddings[of[each] & ~trained] for each in styles}
         outcomes: dict[str, list[Outcome]] = {method: [] for method in METHODS}
         for example in random.choice(np.flatnonzero(of[style] & trained), repeats):
             for method in METHODS:
                 shown = embeddings[[example]] if "example" in method else np.empty((0, embeddings.shape[1]))
-                text = told.get(method.removesuffix(" and example"))
-                margins = {
-                    each: score(clips, shown, text) - np.max([score(clips, one, None) for one in known], axis=0)
-                    for each, clips in tests.items()
-                }
-                outcomes[method].append(_outcome(margins, style))
+                for text in told.get(method.removesuffix(" and example"), [None]):
+                    margins = {
+                        each: score(clips, shown, text) - np.max([score(clips, one, None) for one in known], axis=0)
+                        for each, clips in tests.items()
+                    }
+                    outcomes[method].append(_outcome(margins, style))
         found[style] = {
             method: Outcome(
                 float(np.mean([each.balanced_accuracy for each in tried])),
@@ -103,16 +108,16 @@ def _told(
     embeddings: Floats,
     described: Sequence[Described],
     own: Mapping[str, int],
-    another: Mapping[str, int],
+    others: Sequence[Mapping[str, int]],
     recipe: Recipe | None,
-) -> dict[str, Floats]:
-    """Return what networks trained on the rest make of the statements of an unseen style, and of another's."""
+) -> dict[str, list[Floats]]:
+    """Return what networks trained on the rest make of the statements of an unseen style, and of the others'."""
     words = train_text(embeddings, described, recipe)
     numbers = train_attributes(embeddings, described, recipe)
     return {
-        "text": words.embed([sentence(own)])[0],
-        "attributes": numbers.embed([own])[0],
-        "another's text": words.embed([sentence(another)])[0],
+        "text": list(words.embed([sentence(own)])),
+        "attributes": list(numbers.embed([own])),
+        "another's text": list(words.embed([sentence(each) for each in others])),
     }
 
 

@@ -1,5 +1,6 @@
 """Descriptions that are measured, and the text encoder that learns them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from dancecoach.assessment.text_model import LONGEST, TextModel, words_of  # noq
 from dancecoach.errors import DancecoachError, ModelError  # noqa: E402
 from dancecoach.session.motion import read_motion  # noqa: E402
 from dancecoach.training.ablate_prompts import METHODS, ablate, means  # noqa: E402
+from dancecoach.training.corpus import Take  # noqa: E402
 from dancecoach.training.descriptions import (  # noqa: E402
     ATTRIBUTES,
     NAMES,
@@ -22,6 +24,7 @@ from dancecoach.training.descriptions import (  # noqa: E402
     measure,
     sentence,
 )
+from dancecoach.training.make_text import collect, make  # noqa: E402
 from dancecoach.training.smpl import forward_kinematics  # noqa: E402
 from dancecoach.training.text_network import Described, Recipe, contrast, export, train_text  # noqa: E402
 from dancecoach.types import JOINT_INDEX, MIRROR_JOINTS, Floats, PoseTrack  # noqa: E402
@@ -193,3 +196,39 @@ def test_the_ablation_sees_where_a_text_helps() -> None:
     assert all(0 <= each.balanced_accuracy <= 1 and 0 <= each.area <= 1 for each in outcome.values())
     assert outcome["text"].area > outcome["another's text"].area + 0.1
     assert outcome["text and example"].area > 0.8
+
+
+def test_a_text_encoder_is_made_from_a_corpus(tmp_path: Path) -> None:
+    takes = []
+    for number in range(6):
+        style = ("sway", "spin", "solo")[number % 3]
+        track = moving(arms=0.3 + 0.3 * (number % 3), turns=0.3 * (style == "spin"), speed=1 + 0.1 * number)
+        room = (track.joints + track.roots[:, None]).astype(np.float32)
+        times = np.arange(2 * len(room)) / 60
+        takes.append(
+            Take(
+                times, np.concatenate([room, room[::-1]]), "own", str(number), "ann", style, True, held_out=number > 2
+            )
+        )
+    takes.append(Take(takes[0].times, takes[0].joints, "own", "only", "ann", "alone", True, held_out=True))
+
+    def embed(track: PoseTrack, spans: Sequence[tuple[float, float]]) -> list[Floats | None]:
+        found: list[Floats | None] = []
+        for start, stop in spans:
+            inside = (track.times >= start) & (track.times < stop)
+            wrists = track.joints[inside][:, [20, 21]]
+            vector = np.concatenate([wrists.std(axis=0).ravel(), wrists.mean(axis=0).ravel()])
+            found.append(vector / np.linalg.norm(vector))
+        return found
+
+    clips = collect(takes, embed)
+    assert len(clips.described) == 7 * 3 and clips.embeddings.shape == (21, 12)
+    assert [each.style for each in clips.described[6:9]] == [None] * 3
+    assert clips.trained[:9].all() and not clips.trained[9:18].any()
+    assert clips.trained[18:].tolist() == [True, True, False]  # the only take of its style: some of it
+    figures = make(takes, embed, tmp_path / "text.onnx", "name", Recipe(steps=5, batch=8), ablation=True)
+    assert figures["clips"] == 21 and "mean" in figures
+    model = TextModel(tmp_path / "text.onnx")
+    assert model.motion == "name" and model.embed("sway").shape == (12,)
+    with pytest.raises(DancecoachError, match="enough"):
+        collect(takes, lambda track, spans: [None for _ in spans])
