@@ -497,7 +497,7 @@ def _train_text(options: argparse.Namespace) -> int:
     _require_writable(options.ablation)
     encoders = load_encoders(kept=float("inf"))
     if encoders.motion is None or encoders.judge is None:
-        raise DancecoachError(f"There is no motion encoder: {encoders.reason}.", "Make it first.")
+        raise DancecoachError(encoders.reason or "There is no motion encoder.", "Make it first.")
 
     def embed(track: PoseTrack, spans: Sequence[tuple[float, float]]) -> list[Floats | None]:
         return [None if each is None else each.embedding for each in encoders.judge_track(track, None, spans)]
@@ -561,7 +561,7 @@ def _embeddings(path: Path, fps: float | None) -> Floats:
 
     encoders = load_encoders(kept=float("inf"))
     if encoders.motion is None or encoders.judge is None:
-        raise DancecoachError(f"There is no motion encoder: {encoders.reason}.", "Teach by --text, without examples.")
+        raise DancecoachError(encoders.reason or "There is no motion encoder.", "Teach by --text alone.")
     track = read_motion(path, fps)
     start, stop = (float(track.times[0]), float(track.times[-1])) if len(track) else (0.0, 0.0)
     edges = np.linspace(start, stop + 1e-3, max(1, round((stop - start) / 4.0)) + 1)

@@ -132,6 +132,34 @@ def means(found: Mapping[str, Mapping[str, Outcome]]) -> dict[str, Outcome]:
     }
 
 
+def fit_nearest(
+    embeddings: Floats, described: Sequence[Described], trained: NDArray[np.bool_], shots: int = 3, repeats: int = 20
+) -> tuple[float, float]:
+    """Return the score below which a movement is best called unknown, and how well that goes (balanced accuracy).
+
+    Each style in turn is unknown, the others are prototypes of `shots` examples each. Clips that were kept aside, of
+    the unknown style and of the known ones, styles weighing alike, should fall on either side. Parameters as in
+    `ablate`.
+    """
+    random = np.random.default_rng(0)
+    styles = sorted({each.style for each in described if each.style is not None})
+    of = {style: np.array([each.style == style for each in described]) for style in styles}
+    styles = [style for style in styles if min((of[style] & trained).sum(), (of[style] & ~trained).sum()) >= _LEAST]
+    edges = np.linspace(-1.0, 1.0, 401)
+    known, unknown = np.zeros(len(edges)), np.zeros(len(edges))
+    for _ in range(repeats):
+        shown = {style: embeddings[random.choice(np.flatnonzero(of[style] & trained), shots)] for style in styles}
+        # (style of the clips, style compared with, clips)
+        found = [[score(embeddings[of[own] & ~trained], shown[each], None) for each in styles] for own in styles]
+        for index, scores in enumerate(found):
+            others = np.max([each for other, each in enumerate(scores) if other != index], axis=0)
+            unknown += np.mean(others[None] < edges[:, None], axis=1)
+            known += np.mean(np.max(scores, axis=0)[None] >= edges[:, None], axis=1)
+    accuracy = (known + unknown) / (2 * repeats * max(len(styles), 1))
+    best = int(np.argmax(accuracy))
+    return float(edges[best]), float(accuracy[best])
+
+
 def _outcome(margins: Mapping[str, Floats], style: str) -> Outcome:
     """Return the outcome of margins (M,) by which the style is nearer than any other, by the clips' true style."""
     own, others = margins[style], [values for name, values in margins.items() if name != style]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dancecoach.errors import DancecoachError
 from dancecoach.training import corpus
-from dancecoach.training.ablate_prompts import METHODS, ablate, means
+from dancecoach.training.ablate_prompts import METHODS, ablate, fit_nearest, means
 from dancecoach.training.descriptions import levels_of, measure
 from dancecoach.training.text_network import Described, Recipe, export, train_text
 from dancecoach.types import Floats, PoseTrack
@@ -87,6 +87,8 @@ def make(
             for style, outcomes in found.items()
         }
         if found:
+            nearest, accuracy = fit_nearest(clips.embeddings, clips.described, clips.trained)
+            figures["nearest"] = {"score": nearest, "balanced_accuracy": accuracy}
             figures["mean"] = {method: asdict(means(found)[method]) for method in METHODS}
             _log.info("%s", json.dumps(figures["mean"], indent=1))
     return figures

@@ -12,7 +12,7 @@ pytest.importorskip("onnx")
 from dancecoach.assessment.text_model import LONGEST, TextModel, words_of  # noqa: E402
 from dancecoach.errors import DancecoachError, ModelError  # noqa: E402
 from dancecoach.session.motion import read_motion  # noqa: E402
-from dancecoach.training.ablate_prompts import METHODS, ablate, means  # noqa: E402
+from dancecoach.training.ablate_prompts import METHODS, ablate, fit_nearest, means  # noqa: E402
 from dancecoach.training.corpus import Take  # noqa: E402
 from dancecoach.training.descriptions import (  # noqa: E402
     ATTRIBUTES,
@@ -232,3 +232,16 @@ def test_a_text_encoder_is_made_from_a_corpus(tmp_path: Path) -> None:
     assert model.motion == "name" and model.embed("sway").shape == (12,)
     with pytest.raises(DancecoachError, match="enough"):
         collect(takes, lambda track, spans: [None for _ in spans])
+
+
+def test_the_bound_of_the_unknown_lies_between_own_and_foreign_movements() -> None:
+    random = np.random.default_rng(4)
+    centres = np.eye(8)[:4]
+    embeddings = np.repeat(centres, 20, axis=0) + 0.05 * random.normal(size=(80, 8))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    described = [Described({}, f"style {index // 20}") for index in range(80)]
+    nearest, accuracy = fit_nearest(embeddings, described, np.arange(80) % 2 == 0)
+    assert 0.2 < nearest < 0.97 and accuracy == 1.0
+    # Where all are alike there is nothing to tell by.
+    _, chance = fit_nearest(embeddings[random.permutation(80)], described, np.arange(80) % 2 == 0)
+    assert chance < 0.75
