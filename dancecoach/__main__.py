@@ -259,6 +259,9 @@ def _add_prompts(prompts: argparse.ArgumentParser, common: argparse.ArgumentPars
         help="what it is one of",
     )
     add.add_argument("--text", help="what it looks like, in words")
+    add.add_argument(
+        "--music", type=Path, metavar="FILE", help="of a choreography: audio or .beats that starts with it"
+    )
     add.add_argument("--fps", type=float, help="true frame rate of a BVH")
     add.add_argument("motions", type=Path, nargs="*", metavar="MOTION", help="BVH, NPZ or session: an example")
     text = "List what was taught."
@@ -564,6 +567,8 @@ def _prompt_add(options: argparse.Namespace) -> int:
 
     for path in options.motions:
         _require(path)
+    if options.attribute == "choreography":
+        return _learn(options)
     book = prompts.load()
     told = None
     if options.text is not None:
@@ -576,6 +581,20 @@ def _prompt_add(options: argparse.Namespace) -> int:
         examples = np.concatenate([_embeddings(path, options.fps) for path in options.motions])
     prompt = prompts.Prompt(options.name, options.attribute, options.text, told, examples)
     prompts.save(book.with_prompt(prompt))
+    return 0
+
+
+def _learn(options: argparse.Namespace) -> int:
+    """Keep a movement, with its beats, as a choreography that is recognised and compared with."""
+    from dancecoach.assessing import open_motion
+    from dancecoach.session import choreographies
+
+    if len(options.motions) != 1 or options.text is not None:
+        raise DancecoachError("A choreography is one motion.", "Give one file or session, and no text.")
+    if options.music is not None:
+        _require(options.music)
+    track, grid = open_motion(options.motions[0], options.music, options.fps)
+    choreographies.save(options.name, track, grid)
     return 0
 
 
@@ -601,17 +620,23 @@ def _embeddings(path: Path, fps: float | None) -> Floats:
 
 def _prompt_list(_: argparse.Namespace) -> int:
     from dancecoach.assessment import prompts
+    from dancecoach.session import choreographies
 
     for prompt in prompts.load().prompts:
         count = len(prompt.examples)
         text = f", {json.dumps(prompt.text)}" if prompt.text is not None else ""
         print(f"{prompt.attribute} {prompt.name}: {count} {'example' if count == 1 else 'examples'}{text}")
+    for name in choreographies.names():
+        print(f"choreography {name}")
     return 0
 
 
 def _prompt_remove(options: argparse.Namespace) -> int:
     from dancecoach.assessment import prompts
+    from dancecoach.session import choreographies
 
+    if options.name in choreographies.names() and choreographies.remove(options.name):
+        return 0
     prompts.save(prompts.load().without(options.name))
     return 0
 

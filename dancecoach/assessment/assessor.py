@@ -140,7 +140,7 @@ class Assessor:
         if not judgement.familiar:
             return Assessment(Quality(reason="unlike anything seen"), tuple(said))
         quality = _quality(judgement.mean, judgement.variance, against=False)
-        said += _level(quality)
+        said += _level(quality, said)
         return Assessment(quality, tuple(said), found, judgement.saliency)
 
     def _against(
@@ -157,7 +157,11 @@ class Assessor:
         if placed.choreography is not self._reference:
             said.append(Label("choreography", named.name, named.probability))
         return Assessment(
-            quality, (*said, *_level(quality)), cueing.gravest(found), saliency_of(faults, compared.deviations), named
+            quality,
+            (*said, *_level(quality, said)),
+            cueing.gravest(found),
+            saliency_of(faults, compared.deviations),
+            named,
         )
 
 
@@ -184,8 +188,8 @@ def _quality(mean: float, variance: float, against: bool) -> Quality:
     return Quality(mean, max(variance, 0.0), grade_of(mean), None, against)
 
 
-def _level(quality: Quality) -> list[Label]:
-    if quality.mean is None or quality.variance is None:
+def _level(quality: Quality, said: Sequence[Label]) -> list[Label]:
+    if quality.mean is None or quality.variance is None or any(label.attribute == "level" for label in said):
         return []
     probabilities = level_probabilities(quality.mean, quality.variance)
     likeliest = max(probabilities, key=lambda name: probabilities[name])

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dancecoach.assessing import open_reference
+from dancecoach.assessment import prompts
 from dancecoach.assessment.advising import Advisor
 from dancecoach.assessment.assessor import BEFORE, Assessor
 from dancecoach.assessment.choreography import Choreography
 from dancecoach.assessment.encoders import Encoders, Judgement, load_encoders
+from dancecoach.assessment.prompts import PromptBook
 from dancecoach.assessment.take import track_of
 from dancecoach.errors import DancecoachError
 from dancecoach.session.choreographies import load_all
@@ -47,6 +49,7 @@ class LiveCoach:
         self._assessor = Assessor()
         self._advisor = Advisor()
         self._encoders: Encoders | None = None
+        self._book = PromptBook()
         self._watched = -math.inf
 
     def use_reference(self, path: str) -> None:
@@ -93,6 +96,7 @@ class LiveCoach:
         if refresh:
             taught, damaged = load_all()
             self._known = tuple(Choreography(each.name, each.track, each.grid) for each in taught)
+            self._book = self._taught_classes()
             notice = Notice("choreography_damaged", damaged[0], "", "warning") if damaged else None
             self._notify("choreographies", notice)
         with self._lock:
@@ -100,6 +104,15 @@ class LiveCoach:
             reference = self._next
         if changed or refresh:
             self._assessor = Assessor(self._known, reference)
+
+    def _taught_classes(self) -> PromptBook:
+        try:
+            book = prompts.load()
+            self._notify("prompts", None)
+            return book
+        except DancecoachError as error:
+            self._notify("prompts", Notice("prompts_damaged", error.problem, error.remedy, "warning"))
+            return PromptBook()
 
     def watch(self, poses: Sequence[Pose], grid: BeatGrid | None) -> None:
         """Let the encoder see the poses that are newer than those of the last call."""
@@ -117,14 +130,11 @@ class LiveCoach:
         judged = []
         for score in scores:
             around = [pose for pose in poses if pose.time >= score.primitive.start - BEFORE]
-            reason = "too little was seen" if self._encoders is None else self._encoders.reason
+            judgement = self._judgement(score.primitive)
+            labels = () if judgement is None else self._book.recognise(judgement.embedding)
+            reason = (self._encoders.reason if self._encoders is not None else "") or "too little was seen"
             assessment = self._assessor.assess(
-                track_of(around),
-                score.primitive,
-                grid,
-                score.synchrony,
-                self._judgement(score.primitive),
-                no_judgement=reason or "too little was seen",
+                track_of(around), score.primitive, grid, score.synchrony, judgement, labels, reason
             )
             judged.append(dataclasses.replace(score, assessment=assessment))
             self._advisor.heard(judged[-1], now)
