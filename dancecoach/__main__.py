@@ -562,14 +562,13 @@ def _prompt_add(options: argparse.Namespace) -> int:
     import numpy as np
 
     from dancecoach.assessment import prompts
-    from dancecoach.assessment.encoders import MODELS
     from dancecoach.assessment.text_model import TextModel
 
     for path in options.motions:
         _require(path)
     if options.attribute == "choreography":
         return _learn(options)
-    book = prompts.load()
+    book = prompts.load_current() if options.motions else prompts.load()
     told = None
     if options.text is not None:
         model = TextModel()
@@ -577,7 +576,6 @@ def _prompt_add(options: argparse.Namespace) -> int:
         book = book.made_with(model.motion)
     examples = np.empty((0, 0))
     if options.motions:
-        book = book.made_with(prompts.name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"))
         examples = np.concatenate([_embeddings(path, options.fps) for path in options.motions])
     prompt = prompts.Prompt(options.name, options.attribute, options.text, told, examples)
     prompts.save(book.with_prompt(prompt))

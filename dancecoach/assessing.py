@@ -117,7 +117,7 @@ def assess_file(
     track, grid = open_motion(motion, music, fps)
     compared = open_reference(reference, fps) if reference is not None else None
     taught = [Choreography(each.name, each.track, each.grid) for each in load_all()[0]]
-    return assess_track(track, grid, taught, compared, book=prompts.load())
+    return assess_track(track, grid, taught, compared, book=prompts.load_current())
 
 
 def open_motion(motion: Path, music: Path | None, fps: float | None) -> tuple[PoseTrack, BeatGrid | None]:

@@ -22,6 +22,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
+from dancecoach.assessment.encoders import MODELS
 from dancecoach.config import data_folder
 from dancecoach.errors import DancecoachError, FileFormatError
 from dancecoach.types import Attribute, Floats, Label
@@ -260,6 +261,17 @@ def load(path: Path | None = None) -> PromptBook:
         except DancecoachError as error:
             raise FileFormatError(f"{path} is damaged. {error.problem}", _REMEDY) from error
     return book
+
+
+def load_current(path: Path | None = None) -> PromptBook:
+    """Read the classes for use with the encoders that are installed.
+
+    Raises
+    ------
+    DancecoachError
+        When the file is damaged, or the classes were taught with other encoders.
+    """
+    return load(path).made_with(name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"))
 
 
 def save(book: PromptBook, path: Path | None = None) -> None:

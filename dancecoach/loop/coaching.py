@@ -107,7 +107,7 @@ class LiveCoach:
 
     def _taught_classes(self) -> PromptBook:
         try:
-            book = prompts.load()
+            book = prompts.load_current()
             self._notify("prompts", None)
             return book
         except DancecoachError as error:
