@@ -22,7 +22,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
-from dancecoach.assessment.encoders import MODELS
+from dancecoach.assessment import encoders
 from dancecoach.config import data_folder
 from dancecoach.errors import DancecoachError, FileFormatError
 from dancecoach.types import Attribute, Floats, Label
@@ -271,7 +271,7 @@ def load_current(path: Path | None = None) -> PromptBook:
     DancecoachError
         When the file is damaged, or the classes were taught with other encoders.
     """
-    return load(path).made_with(name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"))
+    return load(path).made_with(name_of(encoders.MODELS / "motion.onnx", encoders.MODELS / "judge.onnx"))
 
 
 def save(book: PromptBook, path: Path | None = None) -> None:
