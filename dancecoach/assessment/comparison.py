@@ -14,12 +14,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import detrend
 
-from dancecoach.assessment.fitting import MARGIN, PENALTY, Explanation, Path, explain
+from dancecoach.assessment.fitting import ALIKE, MARGIN, PENALTY, Explanation, Path, explain
 from dancecoach.assessment.kinematics import CHAIN_JOINTS, RATE, Body, fitted_lengths, hangs_on, limb, turned
 from dancecoach.assessment.rubric import RULES
 from dancecoach.types import JOINT_COUNT, LIMBS, BodyPart, FaultKind, Floats
 
-_FLOOR, _FLOOR_MONOCULAR = 0.003, 0.03  # m
+_FLOOR, _FLOOR_MONOCULAR = 0.0012, 0.03  # m
 _SLOW = 2.0  # s, standard deviation of the mean that movements are large or small around
 _DEPTH = 0.25  # weight of the axis that one camera cannot see well
 _VISIBLE = 0.5
@@ -27,6 +27,7 @@ _MOVES = 0.015  # m, root mean square; a limb of the reference that moves less d
 _COMMON = 0.3  # of the legs' error that a sway or a change of level leaves
 _LEVEL = 0.012  # m, standard deviation of the hips' height from which there is a change of level
 _SAME = 0.4  # by which amounts differ that are one fault of the body, of their median
+_HELD = 0.01  # of its cost, at which a limb that is held in one frame is taken for held
 _TINY = 0.04  # of the rubric's full amount; less is nothing
 _BEYOND = 0.8  # of the movement's size; a difference that nothing explains and that is larger is another move
 _SIDES: tuple[tuple[BodyPart, BodyPart, BodyPart, BodyPart], ...] = (
@@ -246,10 +247,12 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]
     for pair in pairs:
         found, left = explain(*pair, floor, sway=part == "torso")
         # Of two frames that explain alike, the one that needs fewer and simpler explanations.
-        cost = (float(left.mean()) + floor**2) * math.prod(1.3 * PENALTY[each.kind] for each in found)
+        # Whoever holds still in one frame makes another move in the others.
+        held = bool(found) and found[0].kind == "missed" and found[0].share > 0.5
+        cost = (_HELD if held else 1.0) * (float(left.mean()) + max(floor, ALIKE) ** 2) * math.prod(1.3 * PENALTY[each.kind] for each in found)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
-        if len(found) <= 1 and float(left.mean()) < floor**2:
+        if len(found) <= 1 and float(left.mean()) < max(floor, ALIKE) ** 2:
             break  # no other frame explains more with less
     assert best is not None
     _, explanations, left, (path, wanted) = best

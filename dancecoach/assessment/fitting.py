@@ -46,6 +46,7 @@ _STILL = 0.2  # of the usual speed
 _SHORTEST = 0.25  # s of a missed or different move
 _EDGE = 0.1  # s before a missed move in which it begins
 _BACK = 0.5  # s after it in which one may catch up
+ALIKE = 0.003  # m; explanations that leave so little leave alike
 _MOST = 3  # explanations of one limb
 _HELPS = 0.30  # of the error that an explanation has to take away
 
@@ -125,7 +126,7 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
         if not fits:
             break
-        best = min(fits, key=lambda fit: (fit.error + floor**2) * PENALTY[fit.kind])
+        best = min(fits, key=lambda fit: (fit.error + max(floor, ALIKE) ** 2) * PENALTY[fit.kind])
         if best.error * math.sqrt(PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
             break
         after = _error(path, _inner(best.predicted))
@@ -263,7 +264,10 @@ def _rotation(source: Floats, target: Floats) -> Floats:
 
 
 def _shaky(path: Floats, extended: Floats) -> _Fit | None:
-    tremor = sosfiltfilt(_TREMBLING, path - _inner(extended), axis=0)
+    danced, wanted = (sosfiltfilt(_TREMBLING, each, axis=0) for each in (path, _inner(extended)))
+    if (danced**2).sum() < (wanted**2).sum():
+        return None  # less than there should be is no tremor
+    tremor = danced - wanted
     amount = float(np.sqrt((tremor[:, -1] ** 2).sum(axis=1).mean())) * 100
     if path.shape[1] >= 5:  # the torso ends in head and shoulders
         amount = float(np.sqrt((tremor[:, 4] ** 2).sum(axis=1).mean())) * 100
@@ -337,12 +341,13 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
         if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
             continue
         # It begins where the two part, and the way back to where one should be belongs to it.
-        parted = np.flatnonzero(apart[start:stop] > 0.02 * apart[start:stop].max())
+        apart_from = max(ALIKE**2, 0.003 * float(apart[start:stop].max()))
+        parted = np.flatnonzero(apart[start:stop] > apart_from)
         first = start + int(parted[0]) if len(parted) else start
         last = stop
-        while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > 0.02 * apart[start:stop].max():
+        while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > apart_from:
             last += 1
-        taken[max(0, first - int(_EDGE * RATE)) : last + 3] = True
+        taken[max(0, first - int(_EDGE * RATE)) : last + 5] = True
         held += last - first
     if held == 0:
         return None
