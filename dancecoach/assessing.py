@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dancecoach.assessment import prompts
+from dancecoach.assessment.abstaining import unusable
 from dancecoach.assessment.assessor import Assessor
 from dancecoach.assessment.choreography import Choreography
 from dancecoach.assessment.encoders import Encoders, load_encoders
@@ -16,6 +17,7 @@ from dancecoach.assessment.prompts import PromptBook
 from dancecoach.assessment.recordings import cut
 from dancecoach.assessment.synchrony import measure
 from dancecoach.assessment.take import measure_events
+from dancecoach.errors import FileFormatError
 from dancecoach.offline import analyse_video, find_beats
 from dancecoach.session.choreographies import load_all
 from dancecoach.session.format import is_session
@@ -50,10 +52,15 @@ def open_reference(path: Path, fps: float | None = None, grid: BeatGrid | None =
     FileFormatError
         When the file cannot be read.
     """
+    name, track = path.stem, None
     if is_session(path):
         session = open_session(path)
-        return Choreography(path.name, session.track, session.beat_grid)
-    return Choreography(path.stem, read_motion(path, fps), grid)
+        name, track, grid = path.name, session.track, session.beat_grid
+    track = track or read_motion(path, fps)
+    reason = unusable(track)
+    if reason is not None:
+        raise FileFormatError(f"{path.name} will not do as a reference: {reason}.", "Choose another motion.")
+    return Choreography(name, track, grid)
 
 
 def assess_track(

@@ -18,14 +18,13 @@ from dancecoach.assessment.choreography import Choreography, Placed, place, step
 from dancecoach.assessment.comparison import Comparison, chain_of, compare
 from dancecoach.assessment.encoders import Judgement
 from dancecoach.assessment.kinematics import body_of
-from dancecoach.assessment.rubric import grade_of, level_probabilities, score, severity
+from dancecoach.assessment.rubric import RULES, grade_of, level_probabilities, score, severity
 from dancecoach.types import (
     JOINT_COUNT,
     Assessment,
     BeatGrid,
     BodyPart,
     ChoreographyPlace,
-    Cue,
     FaultKind,
     Floats,
     Label,
@@ -152,7 +151,7 @@ class Assessor:
             faults = [each for each in faults if not _of_the_whole(each[0], each[1])]
             found = tuple(cue for cue in found if not _of_the_whole(cue.limb, cue.fault))
         mean = score(faults)
-        quality = _quality(mean, _variance(faults, monocular), against=True)
+        quality = _quality(mean, _variance(faults, compared, monocular), against=True)
         named = ChoreographyPlace(placed.choreography.name, placed.primitive, placed.mirrored, placed.probability)
         if placed.choreography is not self._reference:
             said.append(Label("choreography", named.name, named.probability))
@@ -165,12 +164,15 @@ class Assessor:
         )
 
 
-def _variance(faults: Sequence[tuple[BodyPart, FaultKind, float]], monocular: bool) -> float:
+def _variance(faults: Sequence[tuple[BodyPart, FaultKind, float]], compared: Comparison, monocular: bool) -> float:
     """Return the variance, points squared, of a quality that was measured against a reference."""
     total = (_SD_MONOCULAR if monocular else _SD) ** 2
     for part, kind, amount in faults:
         unsure = _UNSURE[kind] * (_UNSURE_MONOCULAR if monocular else 1.0)
         total += (unsure * severity(part, kind, amount)) ** 2
+    # What differs and was not explained might be a fault as grave as another move.
+    for part, share in compared.unexplained.items():
+        total += (0.5 * share * severity(part, "different", RULES["different"].full)) ** 2
     return total
 
 
@@ -223,8 +225,3 @@ def saliency_of(faults: Sequence[tuple[BodyPart, FaultKind, float]], deviations:
     shares = points / total
     shares.flags.writeable = False
     return shares
-
-
-def shown(found: Sequence[Cue]) -> tuple[Cue, ...]:
-    """Return the cues of an eight-count that are shown."""
-    return tuple(found[: cueing.MOST])

@@ -26,10 +26,12 @@ _VISIBLE = 0.5
 _MOVES = 0.015  # m, root mean square; a limb of the reference that moves less does not move
 _COMMON = 0.3  # of the legs' error that a sway or a change of level leaves
 _LEVEL = 0.012  # m, standard deviation of the hips' height from which there is a change of level
+_LEVELLED = 0.85  # of the reference's change of level
 _SAME = 0.4  # by which amounts differ that are one fault of the body, of their median
+_ALL_SHAKE = 3  # limbs that tremble together only where measuring does
 _HELD = 0.01  # of its cost, at which a limb that is held in one frame is taken for held
 _TINY = 0.04  # of the rubric's full amount; less is nothing
-_BEYOND = 0.8  # of the movement's size; a difference that nothing explains and that is larger is another move
+_BEYOND = 0.6  # of the movement's size; a difference that nothing explains and that is larger is another move
 _SIDES: tuple[tuple[BodyPart, BodyPart, BodyPart, BodyPart], ...] = (
     ("left_arm", "left_leg", "right_arm", "right_leg"),
     ("right_arm", "right_leg", "left_arm", "left_leg"),
@@ -52,12 +54,13 @@ class Comparison:
     """What was found in an eight-count.
 
     `findings`; `deviations` (22,) m, root mean square of each joint against its limb's root; `unseen` why limbs were
-    left out.
+    left out; `unexplained` of each limb, the share of its movement's size that no finding explains, 0…1.
     """
 
     findings: tuple[Finding, ...]
     deviations: Floats
     unseen: Mapping[BodyPart, str] = field(default_factory=dict)
+    unexplained: Mapping[BodyPart, float] = field(default_factory=dict)
 
 
 class Reference:
@@ -131,6 +134,7 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
     heights = dancer.roots[inside, 1], taken.roots[MARGIN:-MARGIN, 1] * float(np.median(lengths))
     findings, excused = _of_the_legs(paths, heights, floor)
     moving: list[BodyPart] = []
+    unexplained: dict[BodyPart, float] = {}
     deviations = np.zeros(JOINT_COUNT)
     for part, pairs in paths.items():
         path, wanted = pairs[0][0], _inner(pairs[0][1])
@@ -138,8 +142,12 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
         if _size(wanted) > _MOVES:
             moving.append(part)
         if part not in excused:
-            findings += _of_a_limb(part, pairs, floor)
-    return Comparison(tuple(_together(findings, moving)), deviations, unseen)
+            found_here, unexplained[part] = _of_a_limb(part, pairs, floor)
+            findings += found_here
+    if not dancer.rigid and sum(each.kind == "shaky" for each in findings) >= _ALL_SHAKE:
+        # Bones that waver and limbs that all tremble: that is how the dancer was seen.
+        findings = [each for each in findings if each.kind != "shaky"]
+    return Comparison(tuple(_together(findings, moving)), deviations, unseen, unexplained)
 
 
 def _inner(path: Path) -> Floats:
@@ -149,13 +157,15 @@ def _inner(path: Path) -> Floats:
 def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[BodyPart, list[Pair]]:
     """Return each limb of dancer and reference in the frames that a fault may have kept to.
 
-    Their headings; the room, turned so that both face the same way on average; for arms, the chest as well.
+    Their headings; the reference's heading, turned so that both face the same way on average; the room, turned the
+    same; for arms, the chest as well.
     """
     wanted, slow = taken.bones * lengths[:, None], taken.slow * lengths[:, None]
     between = float(np.angle(np.exp(1j * (yaw - taken.yaw[MARGIN:-MARGIN])).mean()))
     frames = [
         (turned(bones, -yaw), wanted, slow),
         (turned(bones, -taken.yaw[MARGIN:-MARGIN] - between), wanted, slow),
+        (turned(bones, np.full(len(yaw), -between)), turned(wanted, taken.yaw), turned(slow, taken.yaw)),
     ]
     chest = (_in_chest(bones), _in_chest(wanted), _in_chest(slow))
     return {
@@ -221,7 +231,9 @@ def _of_the_legs(
     common = (ankles[0] + ankles[1]) / 2
     error = sum(float((each**2).sum(axis=1).mean()) for each in ankles)
     left_over = sum(float(((each - common) ** 2).sum(axis=1).mean()) for each in ankles)
-    if error < 2 * floor**2 or left_over > _COMMON * error:
+    if error < 2 * floor**2:
+        return _of_the_height(*heights), set()
+    if left_over > _COMMON * error:
         return [], set()
     alone = [explain(path, wanted, floor)[0] for path, wanted in pairs]
     if all(found and found[0].kind in ("late", "posture") and found[0].share > 1 - _COMMON for found in alone):
@@ -242,14 +254,29 @@ def _of_the_legs(
     return [found], {"left_leg", "right_leg"}
 
 
-def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]:
-    best: tuple[float, list[Explanation], Floats, Pair] | None = None
+def _of_the_height(danced: Floats, wanted: Floats) -> list[Finding]:
+    """Return a missing change of level where the whole body was kept at one height, legs and all."""
+    danced, wanted = detrend(danced), detrend(wanted)
+    if wanted.std() < _LEVEL:
+        return []
+    slope = max(float((danced * wanted).sum() / (wanted**2).sum()), 0.0)
+    left = danced - slope * wanted
+    if slope > _LEVELLED or left.std() > 0.35 * wanted.std():
+        return []
+    return [Finding("body", "no_level_change", (1 - slope) * 100, 1.0, (danced - wanted) ** 2)]
+
+
+def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> tuple[list[Finding], float]:
+    """Return what was found of a limb, and what share of the movement's size nothing explains."""
+    best: tuple[tuple[bool, float], list[Explanation], Floats, Pair] | None = None
     for pair in pairs:
         found, left = explain(*pair, floor, sway=part == "torso")
         # Of two frames that explain alike, the one that needs fewer and simpler explanations.
         # Whoever holds still in one frame makes another move in the others.
         held = bool(found) and found[0].kind == "missed" and found[0].share > 0.5
-        cost = (_HELD if held else 1.0) * (float(left.mean()) + max(floor, ALIKE) ** 2) * math.prod(1.3 * PENALTY[each.kind] for each in found)
+        weight = (_HELD if held else 1.0) * math.prod(1.3 * PENALTY[each.kind] for each in found)
+        nothing = not found and float(left.mean()) > floor**2
+        cost = nothing, weight * (float(left.mean()) + max(floor, ALIKE) ** 2)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
         if len(found) <= 1 and float(left.mean()) < max(floor, ALIKE) ** 2:
@@ -270,7 +297,7 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]
     apart = math.sqrt(float(left.mean()))
     if apart > max(_BEYOND * size, 2 * floor) and all(each.kind != "different" for each in findings):
         findings.append(Finding(part, "different", 100.0 * min(apart / size, 1.0), 0.5, left))
-    return findings
+    return findings, min(max(apart - floor, 0.0) / size, 1.0)
 
 
 def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:

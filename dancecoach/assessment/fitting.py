@@ -180,8 +180,10 @@ def _lowest(lags: Floats, errors: Floats) -> float:
     return float(lags[index] + (lags[1] - lags[0]) * (0.5 * (left - right) / bend if bend > 0 else 0.0))
 
 
-def _late(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit:
+def _late(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit | None:
     lag = _lowest(lags, errors.mean(axis=1))
+    if abs(lag) >= _LONGEST - 1:
+        return None  # as late as is looked for, and nobody knows how much later
     return _fit("late", lag / RATE * 1000, path, _shifted(extended, lag))
 
 
@@ -233,7 +235,7 @@ def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[in
 
 def _stiff(path: Floats, extended: Floats) -> _Fit | None:
     best: _Fit | None = None
-    for cut in (1.0, _QUICK, 2.2):
+    for cut in (0.5, 0.7, 1.0, _QUICK, 2.2):
         slow = gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
         quick = extended - slow
         inner = _inner(quick)
@@ -243,10 +245,18 @@ def _stiff(path: Floats, extended: Floats) -> _Fit | None:
         scale = float((inner * (path - _inner(slow))).sum()) / energy
         if not 0.0 <= scale < 1.0:
             continue
-        fit = _fit("stiff", (1 - scale) * 100, path, slow + scale * quick)
+        predicted = slow + scale * quick
+        # Told of the rubric's band, whatever the cut.
+        wanted, danced = (_inner(each - _slow_part(each)) for each in (extended, predicted))
+        lost = 1 - float((danced * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
+        fit = _fit("stiff", min(max(lost, 0.0), 1.0) * 100, path, predicted)
         if best is None or fit.error < best.error:
             best = fit
     return best
+
+
+def _slow_part(extended: Floats) -> Floats:
+    return np.asarray(gaussian_filter1d(extended, 0.1325 / _QUICK * RATE, axis=0, mode="nearest"))
 
 
 def _posture(path: Floats, extended: Floats) -> _Fit | None:
@@ -375,7 +385,9 @@ def _different(path: Floats, extended: Floats) -> _Fit | None:
         taken[start:stop] = True
     held = _speed(path) < _STILL**2 * float(_speed(inner).mean())
     if taken.any() and held[taken].mean() > 0.4:
-        return None  # not another move but none
+        missed = _missed(path, extended)
+        if missed is not None and missed.error < 0.5 * float(_error(path, inner).mean()):
+            return None  # not another move but none
     return _given_up("different", taken, path, extended, -0.06 * RATE * _number(taken) / len(path))
 
 
