@@ -25,6 +25,8 @@ from dancecoach.session.motion import read_motion
 from dancecoach.session.store import open_session
 from dancecoach.types import BeatGrid, PoseTrack, Primitive, PrimitiveScore, Synchrony
 
+_AROUND = 4  # eight-counts by which one is called late or early
+
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
@@ -97,12 +99,16 @@ def assess_track(
     judgements = encoders.judge_track(track, grid, spans)
     scores = []
     for number, ((index, primitive), judgement) in enumerate(zip(pieces.primitives, judgements, strict=True), 1):
-        synchrony = _unmeasured(primitive)
+        synchrony = around = _unmeasured(primitive)
         if grid is not None and pieces.grid is grid and index is not None:
-            synchrony = measure(events, grid, index, len(primitive.beat_times) - 1)
+            beats = len(primitive.beat_times) - 1
+            synchrony = measure(events, grid, index, beats)
+            # One eight-count has too few movements to call a limb late; those around it are asked as well.
+            first = max(0, min(index - beats, len(grid.beat_times) - _AROUND * beats))
+            around = measure(events, grid, first, min(_AROUND * beats, len(grid.beat_times) - first))
         unjudged = encoders.reason or "too little was seen"
         labels = () if book is None or judgement is None else book.recognise(judgement.embedding)
-        assessment = assessor.assess(track, primitive, pieces.grid, synchrony, judgement, labels, unjudged)
+        assessment = assessor.assess(track, primitive, pieces.grid, around, judgement, labels, unjudged)
         scores.append(PrimitiveScore(number, primitive, synchrony, assessment))
     return Assessed(pieces.grid, total, tuple(scores), encoders.provider)
 

@@ -399,7 +399,7 @@ class Engine:
             self.coach.watch(self._poses.since(now - _WATCHED), grid)
         if completed:
             with self.timers["judge"].measure():
-                completed = self.coach.judge(completed, poses, grid, now)
+                completed = self.coach.judge(completed, poses, grid, now, self._take.last_32)
             for score in completed:
                 self._take.replace(score)
         self._store(completed)

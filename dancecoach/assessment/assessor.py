@@ -53,6 +53,10 @@ _UNSURE: Mapping[FaultKind, float] = {
     "different": 0.25,
 }
 _UNSURE_MONOCULAR = 2.0  # times as much
+# Points of standard deviation beyond which a movement judged by itself is not given points. Through one camera the
+# networks were seen to differ from motion capture by more than a grade.
+_VAGUE, _VAGUE_MONOCULAR = 25.0, 10.0
+_UNSURE_ALONE = "too unsure without a reference"
 _NOT_IT = "not the reference's movement"
 
 
@@ -104,7 +108,7 @@ class Assessor:
         grid : BeatGrid or None
             The beats; None where there are none and the eight-count is one of the movement's own.
         synchrony : Synchrony
-            Of this eight-count.
+            Of this eight-count and those around it.
         judgement : Judgement or None
             What the encoders say; where None, `no_judgement` is why.
         labels : sequence of Label
@@ -138,6 +142,8 @@ class Assessor:
             return Assessment(Quality(reason=no_judgement), tuple(said), found)
         if not judgement.familiar:
             return Assessment(Quality(reason="unlike anything seen"), tuple(said))
+        if judgement.variance > (_VAGUE_MONOCULAR if track.monocular else _VAGUE) ** 2:
+            return Assessment(Quality(reason=_UNSURE_ALONE), tuple(said), found)
         quality = _quality(judgement.mean, judgement.variance, against=False)
         said += _level(quality, said)
         return Assessment(quality, tuple(said), found, judgement.saliency)

@@ -22,7 +22,7 @@ from dancecoach.assessment.prompts import PromptBook
 from dancecoach.assessment.take import track_of
 from dancecoach.errors import DancecoachError
 from dancecoach.session.choreographies import load_all
-from dancecoach.types import Advice, BeatGrid, Notice, Pose, Primitive, PrimitiveScore
+from dancecoach.types import Advice, BeatGrid, Notice, Pose, Primitive, PrimitiveScore, Synchrony
 
 log = logging.getLogger(__name__)
 
@@ -124,9 +124,18 @@ class LiveCoach:
                 self._watched = pose.time
 
     def judge(
-        self, scores: Sequence[PrimitiveScore], poses: Sequence[Pose], grid: BeatGrid | None, now: float
+        self,
+        scores: Sequence[PrimitiveScore],
+        poses: Sequence[Pose],
+        grid: BeatGrid | None,
+        now: float,
+        lately: Synchrony | None = None,
     ) -> list[PrimitiveScore]:
-        """Return the eight-counts with what is said of them; `poses` at least those of `window` around each."""
+        """Return the eight-counts with what is said of them.
+
+        `poses` at least those of `window` around each; `lately` the synchrony over the last 32 counts, which tells
+        better than one eight-count who is late.
+        """
         judged = []
         for score in scores:
             around = [pose for pose in poses if pose.time >= score.primitive.start - BEFORE]
@@ -134,7 +143,7 @@ class LiveCoach:
             labels = () if judgement is None else self._book.recognise(judgement.embedding)
             reason = (self._encoders.reason if self._encoders is not None else "") or "too little was seen"
             assessment = self._assessor.assess(
-                track_of(around), score.primitive, grid, score.synchrony, judgement, labels, reason
+                track_of(around), score.primitive, grid, lately or score.synchrony, judgement, labels, reason
             )
             judged.append(dataclasses.replace(score, assessment=assessment))
             self._advisor.heard(judged[-1], now)
