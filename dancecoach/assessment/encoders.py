@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +183,8 @@ def pooled(seen: Seen) -> Array:
     mean = seen.parts.mean(axis=0)
     deviation = np.sqrt(((seen.parts - mean) ** 2).mean(axis=0) + 1e-6)
     told = np.stack([describe(seen.features), describe(mirrored(seen.features))])
-    return np.concatenate([mean.reshape(2, -1), deviation.reshape(2, -1), told], axis=1).astype(np.float32)
+    found = np.concatenate([mean.reshape(2, -1), deviation.reshape(2, -1), told], axis=1)
+    return np.asarray(found, dtype=np.float32)
 
 
 class Judge:
@@ -199,7 +200,8 @@ class Judge:
         self._session, about, self.provider = open_session(path)
         try:
             self.styles = tuple(about["styles"].split(","))
-            self.kinds: tuple[FaultKind, ...] = tuple(about["kinds"].split(","))  # type: ignore[assignment]
+            every: Mapping[str, FaultKind] = {kind: kind for kind in get_args(FaultKind)}
+            self.kinds = tuple(every[name] for name in about["kinds"].split(","))
             self.threshold = float(about["threshold"])
             self.size = int(self._session.get_inputs()[0].shape[1])
         except (KeyError, ValueError, TypeError, IndexError) as error:

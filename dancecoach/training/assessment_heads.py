@@ -62,8 +62,8 @@ class Said:
 
 def prototypes(count: int) -> Tensor:
     """Return the vertices (count, count) of a simplex equiangular tight frame: unit length, equally far apart."""
-    eye = torch.eye(count)
-    return (count / (count - 1)) ** 0.5 * (eye - 1.0 / count)
+    scale = float((count / (count - 1)) ** 0.5)
+    return scale * (torch.eye(count) - 1.0 / count)
 
 
 def costs() -> Tensor:
@@ -141,7 +141,7 @@ class Heads(nn.Module):
             for limb, own, signs in zip(LIMBS, self.get_buffer("own"), self.get_buffer("signs"), strict=True)
         ]
         cells = torch.stack([*told, self.whole(hidden)], dim=1)  # (B, 6, 2 K + 1)
-        kinds, amounts, further = cells.split([len(TRAINED), len(TRAINED), 1], dim=2)
+        kinds, amounts, further = torch.tensor_split(cells, (len(TRAINED), 2 * len(TRAINED)), dim=2)
         lost = -torch.log1p(-self.get_buffer("costs") * torch.sigmoid(amounts)).sum(dim=2)
         lost = lost + functional.softplus(further[..., 0])
         own_deductions = lost[:, :-1] + lost[:, -1:] / len(LIMBS)

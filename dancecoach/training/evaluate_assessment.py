@@ -129,8 +129,8 @@ def by_strength(rows: Sequence[tuple[FaultKind, BodyPart, float, Measured]]) -> 
             pieces[row.take.name, part, row.piece][strength] = row.judgement.mean
         per_take = [(key[2], float(np.mean(values))) for key, values in means.items()]
         inside = []
-        for name, part in {key[:2] for key in means}:
-            values = [float(np.mean(means[name, part, s])) for s in STRENGTHS]
+        for name, place in {key[:2] for key in means}:
+            values = [float(np.mean(means[name, place, s])) for s in STRENGTHS]
             inside.append(_rank(STRENGTHS, values))
         each = [
             _rank(list(values), list(values.values())) for values in pieces.values() if len(values) == len(STRENGTHS)
