@@ -329,7 +329,7 @@ def seen_by_webcam(clip: Clip, rng: np.random.Generator) -> Clip:
         visibility[first : first + frames, joint] = 0.1
     if rng.random() < 0.15:
         visibility[:, [7, 8, 10, 11]] = 0.05
-    return replace(clip, joints=seen - seen[:, :1], visibility=visibility)
+    return replace(clip, joints=seen - seen[:, :1], visibility=visibility, webcam=True)
 
 
 def table_of(groups: Sequence[Sequence[Clip]]) -> dict[str, NDArray[np.generic]]:
