@@ -90,7 +90,8 @@ def assemble(
 ) -> tuple[JudgeModule, float, dict[str, Any]]:
     """Return the heads that do best on validation takes, their threshold of distance, and all variants' figures.
 
-    The variants are compared after half the `epochs`; the best is trained `members` times in full.
+    The variants are compared after half the `epochs`, by rank correlation and by how often they name the right limb;
+    the best is trained `members` times in full.
     """
     size = training.inputs.shape[2]
     table: dict[str, Any] = {"map of the encoder": figures(mapped_deductions(validation.maps), None, validation)}
@@ -98,7 +99,7 @@ def assemble(
         heads = train_heads(training.inputs, training.truth, columns, seed, epochs / 2)
         table[name] = figures(*deductions_of(heads, validation, columns), validation)
         _log.info("%s: %s", name, table[name])
-    best = min(columns_of(size), key=lambda name: float(table[name]["rmse"]))
+    best = max(columns_of(size), key=lambda name: float(table[name]["srcc"] + table[name]["limb"]))
     columns = columns_of(size)[best]
     found = [train_heads(training.inputs, training.truth, columns, seed + n, epochs) for n in range(members)]
     each = [deductions_of(heads, validation, columns) for heads in found]
@@ -107,7 +108,7 @@ def assemble(
     mapped = mapped_deductions(validation.maps)
     mixes = {mix: (1 - mix) * told + mix * mapped for mix in (0.0, 0.15, 0.3, 0.5, 0.7)}
     scores = {mix: figures(one, spread, validation) for mix, one in mixes.items()}
-    mix = min(scores, key=lambda each: scores[each]["rmse"])
+    mix = max(scores, key=lambda each: scores[each]["srcc"] + scores[each]["limb"])
     calibration = _calibrated(mix, mixes[mix], spread, validation)
     table["shipped"] = {
         "inputs": best,

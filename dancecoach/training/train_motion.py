@@ -197,14 +197,16 @@ class Judge(nn.Module):
         return said
 
 
-def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path) -> Judge:
+def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path | None = None) -> Judge:
     """Train for `recipe.minutes`, write weights and the course of training to `out`, return the mean network.
 
-    With `WORLD_SIZE` set (torchrun), gradients are shared between processes and the first one writes.
+    `start` are weights to go on from. With `WORLD_SIZE` set (torchrun), gradients are shared between processes and the first one writes.
     """
     torch.manual_seed(recipe.seed)
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     judge = Judge(recipe)
+    if start is not None:
+        judge.load_state_dict(torch.load(start, weights_only=True))
     model: nn.Module = judge
     if world > 1:
         torch.distributed.init_process_group("gloo")
