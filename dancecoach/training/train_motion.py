@@ -200,7 +200,8 @@ class Judge(nn.Module):
 def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path | None = None) -> Judge:
     """Train for `recipe.minutes`, write weights and the course of training to `out`, return the mean network.
 
-    `start` are weights to go on from. With `WORLD_SIZE` set (torchrun), gradients are shared between processes and the first one writes.
+    `start` are weights to go on from. With `WORLD_SIZE` set (torchrun), gradients are shared between processes and
+    the first one writes.
     """
     torch.manual_seed(recipe.seed)
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
