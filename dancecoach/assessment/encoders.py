@@ -21,7 +21,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from dancecoach.assessment.descriptors import describe
+from dancecoach.assessment.descriptors import describe_both
 from dancecoach.assessment.motion_features import RATE, FeatureStream, mirrored
 from dancecoach.errors import ModelError
 from dancecoach.types import (
@@ -104,12 +104,16 @@ def open_session(path: Path) -> tuple[Any, Mapping[str, str], str]:
     options.log_severity_level = 4
     available = onnxruntime.get_available_providers()
     wanted = [each for each in _PROVIDERS if each in available]
+    # A GPU's library that cannot be loaded is no error: the next provider is taken.
+    onnxruntime.set_default_logger_severity(4)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=wanted)
         about = session.get_modelmeta().custom_metadata_map
         return session, about, str(session.get_providers()[0]).removesuffix("ExecutionProvider")
     except Exception as error:
         raise ModelError(f"{path.name} is not a network of dancecoach.", _REMEDY) from error
+    finally:
+        onnxruntime.set_default_logger_severity(2)
 
 
 class MotionEncoder:
@@ -193,7 +197,7 @@ def pooled(seen: Seen) -> Array:
     """Return what the heads are given, (2, 10 C + descriptors), of a movement and its mirror image."""
     mean = seen.parts.mean(axis=0)
     deviation = np.sqrt(((seen.parts - mean) ** 2).mean(axis=0) + 1e-6)
-    told = np.stack([describe(seen.features), describe(mirrored(seen.features))])
+    told = describe_both(seen.features)
     found = np.concatenate([mean.reshape(2, -1), deviation.reshape(2, -1), told], axis=1)
     return np.asarray(found, dtype=np.float32)
 

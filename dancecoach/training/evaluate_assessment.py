@@ -25,7 +25,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MODERATE = 0.5
 _FIRST = 1.2  # s of a take before the first primitive
 _PIECE = 4.0  # s of a primitive where no beat is known
-_LONGEST = 24.0  # s of a take that are looked at
+_LONGEST = 14.0  # s of a take that are looked at
 _Z90 = 1.645
 
 

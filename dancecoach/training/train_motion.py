@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dancecoach.assessment.descriptors import SIZE, describe
+from dancecoach.assessment.descriptors import SIZE, describe_both
 from dancecoach.assessment.motion_features import BEAT, mirrored
 from dancecoach.training.assessment_data import LEAD, Clips, Take, table_of
 from dancecoach.training.assessment_heads import Heads, Said, Truth, likelihood, loss_of
@@ -105,7 +105,7 @@ def _shards(folder: Path) -> list[Path]:
 
 def _described(features: NDArray[np.float16], length: NDArray[np.int32]) -> Array:
     clips = [clip[LEAD:frames].astype(np.float32) for clip, frames in zip(features, length, strict=True)]
-    return np.stack([np.stack([describe(clip), describe(mirrored(clip))]) for clip in clips])
+    return np.stack([describe_both(clip) for clip in clips])
 
 
 def read_pool(folder: Path, shards: int | None = None, music: bool = False) -> Pool:
