@@ -242,6 +242,25 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
     prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="what is there already stays")
     prepare.add_argument("--fps", type=float, metavar="F", help="true frame rate, where the files' is wrong")
 
+    text = (
+        "Make the networks of the assessment anew from a prepared corpus: train, choose, measure, write their card."
+    )
+    judged = models.add_parser("assessment", parents=[common], help=text, description=text)
+    judged.set_defaults(run=_train_assessment)
+    judged.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared by 'train prepare'")
+    judged.add_argument("--work", type=Path, required=True, metavar="DIR", help="folder for everything in between")
+    judged.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of networks and card, default where they ship"
+    )
+    judged.add_argument("--pairs", type=Path, metavar="DIR", help="music of the takes (dancecoach.training.pairs)")
+    judged.add_argument("--groups", type=int, default=4096, metavar="N", help="of clips to train on, default 4096")
+    judged.add_argument(
+        "--minutes", type=float, default=25.0, metavar="M", help="of training the encoder, default 25"
+    )
+    judged.add_argument("--tables", type=float, default=0.0, metavar="M", help="compare encoders, M min for each")
+    judged.add_argument("--seed", type=int, default=1, metavar="N")
+    judged.add_argument("--threads", type=int, default=1, metavar="N", help="of training, default 1")
+
 
 _PROMPTS = "Teach the coach what to recognise: styles, levels, dances, by a text, by examples or by both."
 
@@ -542,6 +561,32 @@ def _train_text(options: argparse.Namespace) -> int:
     )
     if options.ablation is not None:
         _write_json(figures, options.ablation)
+    return 0
+
+
+def _train_assessment(options: argparse.Namespace) -> int:
+    from dancecoach.assessment.encoders import MODELS
+    from dancecoach.training.train_assessment import Plan, make
+
+    if not options.verbose:
+        logging.getLogger("dancecoach.training").addHandler(logging.StreamHandler())
+    words = ["dancecoach train assessment --data DIR --work DIR", f"--groups {options.groups}"]
+    words += [f"--minutes {options.minutes:g}", f"--seed {options.seed}"]
+    words += ["--pairs DIR"] * (options.pairs is not None) + [f"--tables {options.tables:g}"] * bool(options.tables)
+    make(
+        Plan(
+            data=options.data,
+            work=options.work,
+            out=options.out or MODELS,
+            pairs=options.pairs,
+            groups=options.groups,
+            minutes=options.minutes,
+            tables=options.tables,
+            seed=options.seed,
+            threads=options.threads,
+            command=" ".join(words),
+        )
+    )
     return 0
 
 

@@ -79,6 +79,30 @@ def describe(features: Array) -> Array:
     return np.asarray(np.clip(np.nan_to_num(out), -LIMIT, LIMIT), dtype=np.float32)
 
 
+def describe_both(features: Array) -> Array:
+    """Return descriptors (2, SIZE) of a movement and of its mirror image: the same numbers in other places."""
+    told = describe(features)
+    return np.stack([told, told[_MIRROR] * _MIRROR_SIGNS])
+
+
+def _mirror() -> tuple[NDArray[np.intp], Array]:
+    """Return where each descriptor of the mirror image is taken from, and its sign."""
+    sides = [1, 0, 3, 2, 4]
+    source = [side * PER_LIMB + place for side in sides for place in range(PER_LIMB)]
+    signs = [-1.0 if place in SIDEWAYS else 1.0 for _ in sides for place in range(PER_LIMB)]
+    for one, other in _PAIRS:
+        image = (sides[one], sides[other])
+        turned = image not in _PAIRS
+        first = len(LIMBS) * PER_LIMB + 3 * _PAIRS.index(image[::-1] if turned else image)
+        source += [first, first + 1, first + 2]
+        signs += [-1.0 if turned else 1.0, 1.0, 1.0]
+    start = len(source)
+    source += range(start, SIZE)
+    # Of the whole: the feet's and the trunk's place to the left, and left against right arm and leg.
+    signs += [-1.0 if place in (5, 7, 15, 16) else 1.0 for place in range(SIZE - start)]
+    return np.array(source), np.array(signs, dtype=np.float32)
+
+
 def _limbs(
     place: Floats, moving: Floats, speed: Floats, pushing: Floats, bones: Floats, energies: Floats, beat: Floats
 ) -> Floats:
@@ -214,3 +238,6 @@ def _whole(x: Floats, over_feet: Floats, speed: Floats) -> Floats:
             ],
         ]
     )
+
+
+_MIRROR, _MIRROR_SIGNS = _mirror()

@@ -14,18 +14,27 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dancecoach.assessment.descriptors import describe
-from dancecoach.assessment.motion_features import CHANNELS, RATE, FeatureStream, mirrored
+from dancecoach.assessment.descriptors import describe_both
+from dancecoach.assessment.motion_features import RATE, FeatureStream, mirrored
 from dancecoach.errors import ModelError
-from dancecoach.types import JOINT_COUNT, LIMBS, MIRROR_JOINTS, PART_JOINTS, BeatGrid, BodyPart, FaultKind, Floats
-from dancecoach.types import PoseTrack as PoseTrack
+from dancecoach.types import (
+    JOINT_COUNT,
+    LIMBS,
+    MIRROR_JOINTS,
+    PART_JOINTS,
+    BeatGrid,
+    BodyPart,
+    FaultKind,
+    Floats,
+    PoseTrack,
+)
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +77,11 @@ class Judgement:
 class Seen:
     """What the encoder kept of a primitive: of N frames and S steps, for the movement and its mirror image.
 
-    `features` (N, 22, 21); `maps` (S, 2, 22); `parts` (S, 2, 5, C).
+    `features` (N, 22, 21); `times` (S,) s of the steps; `maps` (S, 2, 22); `parts` (S, 2, 5, C).
     """
 
     features: Array
+    times: Floats
     maps: Array
     parts: Array
 
@@ -96,12 +106,16 @@ def open_session(path: Path) -> tuple[Any, Mapping[str, str], str]:
     onnxruntime.set_default_logger_severity(4)
     available = onnxruntime.get_available_providers()
     wanted = [each for each in _PROVIDERS if each in available]
+    # A GPU's library that cannot be loaded is no error: the next provider is taken.
+    onnxruntime.set_default_logger_severity(4)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=wanted)
         about = session.get_modelmeta().custom_metadata_map
         return session, about, str(session.get_providers()[0]).removesuffix("ExecutionProvider")
     except Exception as error:
         raise ModelError(f"{path.name} is not a network of dancecoach.", _REMEDY) from error
+    finally:
+        onnxruntime.set_default_logger_severity(2)
 
 
 class MotionEncoder:
@@ -174,18 +188,71 @@ class MotionEncoder:
     def seen(self, start: float, stop: float) -> Seen | None:
         """Return what was seen from `start` to `stop` s; None where that is too little."""
         frames = [frame for time, frame in self._frames if start <= time < stop]
-        steps = [(saliency, parts) for time, saliency, parts in self._steps if start <= time < stop]
+        steps = [step for step in self._steps if start <= step[0] < stop]
         if len(frames) < _LEAST or len(steps) < _LEAST // FRAMES:
             return None
-        return Seen(np.stack(frames), np.stack([each[0] for each in steps]), np.stack([each[1] for each in steps]))
+        times, maps, parts = zip(*steps, strict=True)
+        return Seen(np.stack(frames), np.array(times), np.stack(maps), np.stack(parts))
 
 
 def pooled(seen: Seen) -> Array:
     """Return what the heads are given, (2, 10 C + descriptors), of a movement and its mirror image."""
     mean = seen.parts.mean(axis=0)
     deviation = np.sqrt(((seen.parts - mean) ** 2).mean(axis=0) + 1e-6)
-    told = np.stack([describe(seen.features), describe(mirrored(seen.features))])
-    return np.concatenate([mean.reshape(2, -1), deviation.reshape(2, -1), told], axis=1).astype(np.float32)
+    told = describe_both(seen.features)
+    found = np.concatenate([mean.reshape(2, -1), deviation.reshape(2, -1), told], axis=1)
+    return np.asarray(found, dtype=np.float32)
+
+
+class MusicEncoder:
+    """Rows of music features in, one after the other; the synchrony rate of a movement with them, guessed, out.
+
+    Raises
+    ------
+    ModelError
+        When a file is missing or no music encoder.
+    """
+
+    def __init__(self, folder: Path = MODELS, kept: float = KEPT) -> None:
+        self._session, _, self.provider = open_session(folder / "music.onnx")
+        self._agreement, _, _ = open_session(folder / "msr.onnx")
+        try:
+            self._state = tuple(int(each) for each in self._session.get_inputs()[1].shape)
+            self.size = int(self._session.get_inputs()[0].shape[0])
+        except (ValueError, TypeError, IndexError) as error:
+            raise ModelError("music.onnx is no music encoder.", _REMEDY) from error
+        self._kept = kept
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        limit = None if not np.isfinite(self._kept) else int(self._kept * RATE)
+        self._rows: deque[tuple[float, Array]] = deque(maxlen=limit)
+        self._first = self._second = np.zeros(self._state, dtype=np.float32)
+
+    def step(self, time: float, features: Array) -> Array:
+        """Return the vector (64,), of unit length, after the row of features (56,) at `time` s."""
+        row = np.asarray(np.nan_to_num(features), dtype=np.float32)
+        vector, self._first, self._second = self._session.run(
+            None, {"features": row, "first": self._first, "second": self._second}
+        )
+        self._rows.append((time, vector))
+        return np.asarray(vector)
+
+    def rate(self, seen: Seen) -> float | None:
+        """Return the synchrony rate guessed for what was seen; None where no music was heard the whole time."""
+        if not self._rows:
+            return None
+        times = np.array([time for time, _ in self._rows])
+        if seen.times[0] < times[0] - 1.0 / RATE or seen.times[-1] > times[-1] + 2.0 / RATE:
+            return None
+        nearest = np.clip(np.searchsorted(times, seen.times - 0.5 / RATE), 0, len(times) - 1)
+        vectors = np.stack([self._rows[int(index)][1] for index in nearest])
+        rates = [
+            self._agreement.run(None, {"parts": seen.parts[None, :, view], "music": vectors[None]})[0]
+            for view in (0, 1)
+        ]
+        return float(np.clip(np.mean(rates), -1.0, 1.0))
 
 
 class Judge:
@@ -201,15 +268,16 @@ class Judge:
         self._session, about, self.provider = open_session(path)
         try:
             self.styles = tuple(about["styles"].split(","))
-            self.kinds: tuple[FaultKind, ...] = tuple(about["kinds"].split(","))  # type: ignore[assignment]
+            every: Mapping[str, FaultKind] = {kind: kind for kind in get_args(FaultKind)}
+            self.kinds = tuple(every[name] for name in about["kinds"].split(","))
             self.threshold = float(about["threshold"])
             self.size = int(self._session.get_inputs()[0].shape[1])
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise ModelError(f"{path.name} holds no heads.", _REMEDY) from error
 
-    def judge(self, seen: Seen) -> Judgement:
-        """Return the judgement of a primitive."""
-        return self.judge_pooled(pooled(seen), seen.maps.mean(axis=0))
+    def judge(self, seen: Seen, msr: float | None = None) -> Judgement:
+        """Return the judgement of a primitive; `msr` as the music encoder guesses it."""
+        return replace(self.judge_pooled(pooled(seen), seen.maps.mean(axis=0)), msr=msr)
 
     def judge_pooled(self, inputs: Array, maps: Array) -> Judgement:
         """Return the judgement of pooled inputs (2, D) and mean maps (2, 22)."""
@@ -252,8 +320,15 @@ class Encoders:
 
     motion: MotionEncoder | None
     judge: Judge | None
+    music: MusicEncoder | None = None
     reason: str = ""
     provider: str = ""
+
+    def judge_span(self, start: float, stop: float) -> Judgement | None:
+        """Return the judgement of what was seen, and heard, from `start` to `stop` s; None where it is too little."""
+        if self.motion is None or self.judge is None or (seen := self.motion.seen(start, stop)) is None:
+            return None
+        return self.judge.judge(seen, None if self.music is None else self.music.rate(seen))
 
     def judge_track(
         self, track: PoseTrack, grid: BeatGrid | None, spans: Iterable[tuple[float, float]]
@@ -263,8 +338,7 @@ class Encoders:
         if self.motion is None or self.judge is None:
             return [None] * len(spans)
         self._watch(track, grid)
-        seen = [self.motion.seen(*span) for span in spans]
-        return [None if each is None else self.judge.judge(each) for each in seen]
+        return [self.judge_span(*span) for span in spans]
 
     def embed(self, track: PoseTrack, grid: BeatGrid | None = None) -> Floats | None:
         """Return the embedding (64,) of a whole track, unit length; None where it is too short."""
@@ -276,6 +350,8 @@ class Encoders:
     def _watch(self, track: PoseTrack, grid: BeatGrid | None) -> None:
         assert self.motion is not None
         self.motion.reset()
+        if self.music is not None:
+            self.music.reset()
         for time, joints, visibility in zip(track.times, track.joints, track.visibility, strict=True):
             self.motion.step(float(time), joints, visibility, grid)
 
@@ -286,18 +362,10 @@ def load_encoders(folder: Path = MODELS, kept: float = KEPT) -> Encoders:
         motion, judge = MotionEncoder(folder / "motion.onnx", kept), Judge(folder / "judge.onnx")
     except ModelError as error:
         log.warning("%s Nothing is judged.", error.problem)
-        return Encoders(None, None, error.problem)
-    return Encoders(motion, judge, "", motion.provider)
-
-
-__all__ = [
-    "CHANNELS",
-    "Encoders",
-    "Judge",
-    "Judgement",
-    "MotionEncoder",
-    "Seen",
-    "load_encoders",
-    "open_session",
-    "pooled",
-]
+        return Encoders(None, None, reason=error.problem)
+    try:
+        music, reason = MusicEncoder(folder, kept), ""
+    except ModelError as error:
+        log.warning("%s Music is not encoded.", error.problem)
+        music, reason = None, error.problem
+    return Encoders(motion, judge, music, reason, motion.provider)

@@ -187,7 +187,7 @@ class MotionFeatures:
             np.concatenate([np.ones((1, JOINT_COUNT), dtype=bool), good]), np.arange(len(padded))[:, None], 0
         )
         last = np.maximum.accumulate(last, axis=0)
-        return padded[last, np.arange(JOINT_COUNT)][1:]
+        return np.asarray(padded[last, np.arange(JOINT_COUNT)][1:])
 
     def _start_filters(self, pose: Floats) -> None:
         start = pose.copy()

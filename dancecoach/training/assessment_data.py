@@ -19,8 +19,10 @@ from scipy.signal import lfilter
 from dancecoach.assessment.motion_features import CHANNELS, RATE, MotionFeatures
 from dancecoach.assessment.rhythm import find_rhythm
 from dancecoach.assessment.rubric import RULES, severity
+from dancecoach.perception.music_features import FEATURES
 from dancecoach.training import corpus
 from dancecoach.training.faults import TRAINED, Fault, draw, inject, parts_of
+from dancecoach.training.pairs import read_pairs
 from dancecoach.types import JOINT_COUNT, JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
 
 STYLES = ("salsa", "modern", "indian", "not dancing")
@@ -78,7 +80,7 @@ class Clip:
     """A window with its truth.
 
     `joints` (N, 22, 3) m, `visibility` (N, 22), `positions` (N,) counts, the first `lead` frames a lead-in; `faults`
-    that are in it; `strength` the share of the rubric's full amounts; `webcam` when corrupted as by a camera.
+    that are in it; `webcam` when corrupted as by a camera; `music` (N, F) features, None where there is none.
     """
 
     take: Take
@@ -89,26 +91,33 @@ class Clip:
     positions: Floats
     faults: tuple[Fault, ...]
     webcam: bool
+    music: Array | None = None
 
     def features(self) -> Array:
         """Return features (N, 22, 21)."""
         return MotionFeatures().block(self.joints, self.visibility, self.positions)
 
 
-def read_corpus(folder: Path, rhythm: bool = True) -> list[Take]:
+def read_corpus(folder: Path, rhythm: bool = True, pairs: Path | None = None) -> list[Take]:
     """Return the takes of a prepared folder that last three seconds at least, with the beats they are danced to.
+
+    `pairs` is the folder of their music, if there is any (`training.pairs`).
 
     Raises
     ------
     FileFormatError
         When the folder holds no such corpus.
     """
+    music = {} if pairs is None else {pair.name: pair for pair in read_pairs(pairs)}
     takes = []
     for each in corpus.load(folder):
         even = _even(each.times - each.times[0], each.joints.astype(np.float64))
         if len(even) < 3 * RATE:
             continue
         beats, counts = each.beats, each.counts
+        heard = music.get(f"{each.corpus}-{each.take}")
+        if heard is not None:
+            beats, counts = heard.beats - heard.start, heard.counts
         if rhythm and beats is None and each.dancing and (grid := find_rhythm(each.track())) is not None:
             beats, counts = grid.beat_times - each.times[0], grid.counts
         takes.append(
@@ -122,6 +131,7 @@ def read_corpus(folder: Path, rhythm: bool = True) -> list[Take]:
                 joints=even,
                 beats=beats,
                 first_count=1 if counts is None or not len(counts) else int(counts[0]),
+                music=None if heard is None else heard.features[: len(even)],
             )
         )
     return takes
@@ -260,7 +270,8 @@ class Clips:
         scale = float(rng.uniform(0.15, 1.0)) / max(max((_share(each) for each in first), default=1.0), 1e-6)
         second = [replace(each, amount=each.amount * scale) for each in first]
         webcam = self._augmented and rng.random() < _WEBCAM
-        clean = Clip(take, start, LEAD, joints, np.ones(joints.shape[:2]), positions, (), webcam)
+        music = None if take.music is None else take.music[np.clip(places.astype(np.intp), 0, len(take.music) - 1)]
+        clean = Clip(take, start, LEAD, joints, np.ones(joints.shape[:2]), positions, (), webcam, music)
         times = np.arange(len(joints)) / RATE
         near = None if beats is None else beats[(beats > -1.0) & (beats < times[-1] + 1.0)]
         faulty = [
@@ -318,22 +329,27 @@ def seen_by_webcam(clip: Clip, rng: np.random.Generator) -> Clip:
         visibility[first : first + frames, joint] = 0.1
     if rng.random() < 0.15:
         visibility[:, [7, 8, 10, 11]] = 0.05
-    return replace(clip, joints=seen - seen[:, :1], visibility=visibility)
+    return replace(clip, joints=seen - seen[:, :1], visibility=visibility, webcam=True)
 
 
 def table_of(groups: Sequence[Sequence[Clip]]) -> dict[str, NDArray[np.generic]]:
     """Return groups as arrays of one length, for a file.
 
     Features (N, LEAD + LONGEST, 22, 21) float16, zero beyond `length` (N,); `deductions` (N, 5), `amounts` (N, 6, K),
-    `group` (N,), `style` (N,) index or −1, `dancing` (N,), `take` (N,) names, `webcam` (N,).
+    `group` (N,), `style` (N,) index or −1, `dancing` (N,), `take` (N,) names, `webcam` (N,), `music` (N, T, F)
+    float16, zero where there is none.
     """
     clips = [clip for group in groups for clip in group]
     features = np.zeros((len(clips), LEAD + LONGEST, JOINT_COUNT, CHANNELS), dtype=np.float16)
+    music = np.zeros((len(clips), LEAD + LONGEST, FEATURES), dtype=np.float16)
     truths = [targets_of(clip.faults) for clip in clips]
     for index, clip in enumerate(clips):
         features[index, : len(clip.joints)] = clip.features()
+        if clip.music is not None:
+            music[index, : len(clip.music)] = clip.music
     return {
         "features": features,
+        "music": music,
         "length": np.array([len(clip.joints) for clip in clips], dtype=np.int32),
         "deductions": np.stack([each[0] for each in truths]),
         "amounts": np.stack([each[1] for each in truths]),

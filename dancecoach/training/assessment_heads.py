@@ -62,8 +62,8 @@ class Said:
 
 def prototypes(count: int) -> Tensor:
     """Return the vertices (count, count) of a simplex equiangular tight frame: unit length, equally far apart."""
-    eye = torch.eye(count)
-    return (count / (count - 1)) ** 0.5 * (eye - 1.0 / count)
+    scale = float((count / (count - 1)) ** 0.5)
+    return scale * (torch.eye(count) - 1.0 / count)
 
 
 def costs() -> Tensor:
@@ -141,7 +141,7 @@ class Heads(nn.Module):
             for limb, own, signs in zip(LIMBS, self.get_buffer("own"), self.get_buffer("signs"), strict=True)
         ]
         cells = torch.stack([*told, self.whole(hidden)], dim=1)  # (B, 6, 2 K + 1)
-        kinds, amounts, further = cells.split([len(TRAINED), len(TRAINED), 1], dim=2)
+        kinds, amounts, further = torch.tensor_split(cells, (len(TRAINED), 2 * len(TRAINED)), dim=2)
         lost = -torch.log1p(-self.get_buffer("costs") * torch.sigmoid(amounts)).sum(dim=2)
         lost = lost + functional.softplus(further[..., 0])
         own_deductions = lost[:, :-1] + lost[:, -1:] / len(LIMBS)
@@ -214,7 +214,16 @@ def loss_of(said: Said, truth: Truth, contrast: str = "supcon") -> Tensor:
     cells = functional.binary_cross_entropy_with_logits(said.amounts, truth.amounts, reduction="none")
     amounts = cells.sum(dim=(1, 2)).mean()
     between = _order(torch.sigmoid(said.amounts), truth.amounts, truth.group).sum(dim=(1, 2)).mean()
-    loss = quality + order + 4.0 * parts + 6.0 * limbs + 0.15 * kinds + 0.3 * amounts + 1.5 * between
+    loss = (
+        quality
+        + order
+        + 1.5 * _ranked(said.quality, truth.quality, truth.group)
+        + 4.0 * parts
+        + 6.0 * limbs
+        + 0.15 * kinds
+        + 0.3 * amounts
+        + 1.5 * between
+    )
     known = truth.style >= 0
     if bool(known.any()):
         loss = loss + 0.3 * functional.cross_entropy(said.styles[known], truth.style[known])
@@ -238,6 +247,16 @@ def _order(said: Tensor, true: Tensor, group: Tensor) -> Tensor:
     share = same / same.sum(dim=1, keepdim=True)
     error = said - true
     return (error - (share @ error.flatten(1) if error.dim() > 1 else share @ error).reshape(error.shape)) ** 2
+
+
+def _ranked(said: Tensor, true: Tensor, group: Tensor, least: float = 2.0, scale: float = 3.0) -> Tensor:
+    """Return how surprising it is which clip of a window ranks above which, for those `least` points apart.
+
+    Burges et al., "Learning to rank using gradient descent", ICML 2005: a small difference the right way counts.
+    """
+    pairs = (group[:, None] == group[None, :]) & (true[:, None] - true[None, :] > least)
+    gaps = (said[:, None] - said[None, :])[pairs]
+    return functional.softplus(-gaps / scale).mean() if len(gaps) else said.sum() * 0.0
 
 
 def same_class(embedding: Tensor, label: Tensor, temperature: float = 0.1) -> Tensor:

@@ -25,7 +25,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MODERATE = 0.5
 _FIRST = 1.2  # s of a take before the first primitive
 _PIECE = 4.0  # s of a primitive where no beat is known
-_LONGEST = 24.0  # s of a take that are looked at
+_LONGEST = 14.0  # s of a take that are looked at
 _Z90 = 1.645
 
 
@@ -129,8 +129,8 @@ def by_strength(rows: Sequence[tuple[FaultKind, BodyPart, float, Measured]]) -> 
             pieces[row.take.name, part, row.piece][strength] = row.judgement.mean
         per_take = [(key[2], float(np.mean(values))) for key, values in means.items()]
         inside = []
-        for name, part in {key[:2] for key in means}:
-            values = [float(np.mean(means[name, part, s])) for s in STRENGTHS]
+        for name, place in {key[:2] for key in means}:
+            values = [float(np.mean(means[name, place, s])) for s in STRENGTHS]
             inside.append(_rank(STRENGTHS, values))
         each = [
             _rank(list(values), list(values.values())) for values in pieces.values() if len(values) == len(STRENGTHS)

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dancecoach.assessment.descriptors import SIZE, describe
+from dancecoach.assessment.descriptors import SIZE, describe_both
 from dancecoach.assessment.motion_features import BEAT, mirrored
 from dancecoach.training.assessment_data import LEAD, Clips, Take, table_of
 from dancecoach.training.assessment_heads import Heads, Said, Truth, likelihood, loss_of
@@ -42,13 +42,19 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Clips ready to train on: `features` (N, T, 22, 21) float16, `length` (N,) frames with the lead-in, truths."""
+    """Clips ready to train on.
+
+    `features` (N, T, 22, 21) float16, `length` (N,) frames with the lead-in, truths, `descriptors` (N, 2, D) of the
+    movement and its mirror image, `music` (N, T, F).
+    """
 
     features: NDArray[np.float16]
     length: NDArray[np.int32]
     truth: Truth
     take: NDArray[np.str_]
     webcam: NDArray[np.bool_]
+    descriptors: Array
+    music: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.length)
@@ -84,17 +90,31 @@ def make_pool(
         clips = Clips(takes, np.random.default_rng([seed, shard]), augmented, kinds)
         table = table_of([clips.group() for _ in range(min(_SHARD, groups - shard * _SHARD))])
         partial = folder / f"{shard:03}.part.npz"
-        np.savez(partial, **table)  # type: ignore[arg-type]
+        np.savez(partial, **table)
         partial.replace(path)
+    for path in _shards(folder):
+        told = path.with_suffix(".npy")
+        if not told.exists():
+            with np.load(path, allow_pickle=False) as file:
+                np.save(told, _described(file["features"], file["length"]))
 
 
-def read_pool(folder: Path, shards: int | None = None) -> Pool:
-    """Return the clips in `folder`."""
-    paths = sorted(path for path in folder.glob("*.npz") if "part" not in path.name)[:shards]
+def _shards(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.npz") if "part" not in path.name)
+
+
+def _described(features: NDArray[np.float16], length: NDArray[np.int32]) -> Array:
+    clips = [clip[LEAD:frames].astype(np.float32) for clip, frames in zip(features, length, strict=True)]
+    return np.stack([describe_both(clip) for clip in clips])
+
+
+def read_pool(folder: Path, shards: int | None = None, music: bool = False) -> Pool:
+    """Return the clips in `folder`; with their `music`, if asked for."""
+    paths = _shards(folder)[:shards]
     tables = []
     for number, path in enumerate(paths):
         with np.load(path, allow_pickle=False) as file:
-            table = {name: file[name] for name in file.files}
+            table = {name: file[name] for name in file.files if music or name != "music"}
         table["group"] = table["group"] + number * _SHARD
         tables.append(table)
     whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
@@ -105,7 +125,8 @@ def read_pool(folder: Path, shards: int | None = None) -> Pool:
         torch.from_numpy(whole["dancing"]),
         torch.from_numpy(whole["group"]),
     )
-    return Pool(whole["features"], whole["length"], truth, whole["take"], whole["webcam"])
+    told = np.concatenate([np.load(path.with_suffix(".npy"), allow_pickle=False) for path in paths])
+    return Pool(whole["features"], whole["length"], truth, whole["take"], whole["webcam"], told, whole.get("music"))
 
 
 class Batches:
@@ -176,14 +197,17 @@ class Judge(nn.Module):
         return said
 
 
-def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path) -> Judge:
+def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path | None = None) -> Judge:
     """Train for `recipe.minutes`, write weights and the course of training to `out`, return the mean network.
 
-    With `WORLD_SIZE` set (torchrun), gradients are shared between processes and the first one writes.
+    `start` are weights to go on from. With `WORLD_SIZE` set (torchrun), gradients are shared between processes and
+    the first one writes.
     """
     torch.manual_seed(recipe.seed)
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     judge = Judge(recipe)
+    if start is not None:
+        judge.load_state_dict(torch.load(start, weights_only=True))
     model: nn.Module = judge
     if world > 1:
         torch.distributed.init_process_group("gloo")
@@ -273,13 +297,13 @@ def encode(judge: Judge, pool: Pool, batch: int = 32) -> tuple[Array, Array]:
             sides, side_maps = [], []
             for view in (features, mirrored(features)):
                 saliency, parts = judge.encoder(torch.from_numpy(view))
-                told = [describe(clip[LEAD:length]) for clip, length in zip(view, pool.length[index], strict=True)]
-                sides.append(np.concatenate([pooled(parts.float(), weights).numpy(), np.stack(told)], axis=1))
+                sides.append(pooled(parts.float(), weights).numpy())
                 side_maps.append((saliency.float() * weights[..., None]).sum(dim=1).numpy())
             inputs.append(np.stack(sides, axis=1))
             maps.append(np.stack(side_maps, axis=1))
     back = np.argsort(order)
-    return np.concatenate(inputs)[back], np.concatenate(maps)[back]
+    encoded = np.concatenate([np.concatenate(inputs)[back], pool.descriptors], axis=2)
+    return encoded, np.concatenate(maps)[back]
 
 
 def train_heads(
