@@ -102,8 +102,6 @@ def open_session(path: Path) -> tuple[Any, Mapping[str, str], str]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # That a library of a GPU that is not there cannot be loaded is no news to anybody.
-    onnxruntime.set_default_logger_severity(4)
     available = onnxruntime.get_available_providers()
     wanted = [each for each in _PROVIDERS if each in available]
     # A GPU's library that cannot be loaded is no error: the next provider is taken.
