@@ -168,6 +168,12 @@ def _command_parser() -> argparse.ArgumentParser:
     beat.add_argument("--limit", metavar="N", type=int, help="at most so many clips of every folder")
     beat.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of the table")
 
+    text = "Measure what a step of the encoders, the heads and the comparison with a reference cost."
+    encoders = kinds.add_parser("encoders", parents=[common], help=text, description=text)
+    encoders.set_defaults(run=_bench_encoders)
+    encoders.add_argument("--seconds", type=float, default=30.0, help="of dancing, default 30")
+    encoders.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+
     text = (
         "Put known faults into prepared motion and see what the coach says of them against the faultless reference."
     )
@@ -478,6 +484,16 @@ def _bench_beats(options: argparse.Namespace) -> int:
     # Who reads the document from a pipe sees the table on the terminal all the same.
     table = sys.stderr if options.json == "-" else sys.stdout
     figures = run(options.folder, names, options.blocks, options.limit, table)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
+def _bench_encoders(options: argparse.Namespace) -> int:
+    from dancecoach.bench.encoders import run
+
+    _require_writable(options.json)
+    figures = run(options.seconds, sys.stderr if options.json == "-" else sys.stdout)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0
