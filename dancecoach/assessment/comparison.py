@@ -242,6 +242,9 @@ def _of_the_legs(
     where = (common**2).sum(axis=1)
     share = 1 - left_over / error
     level, across = float((moved[:, 1] ** 2).mean()), float((moved[:, [0, 2]] ** 2).sum(axis=1).mean())
+    less = all(found and found[0].kind in ("small", "stiff") and found[0].share > _COMMON for found in alone)
+    if level <= across and less:
+        return [], set()
     if level <= across:
         return [Finding("body", "off_balance", math.sqrt(across) * 100, share, where)], {"left_leg", "right_leg"}
     danced, wanted_height = (detrend(each) for each in heights)
@@ -308,7 +311,7 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
         same = [each for each in findings if each.kind == kind and each.part != "body"]
         concerned = {each.part for each in same} & set(moving)
         # Whoever stands still with most limbs does so with all, however the others' difference is explained.
-        least = 3 if kind == "missed" else max(3, len(moving) - 1)
+        least = 3 if kind in ("missed", "small", "stiff") else max(3, len(moving) - 1)
         if len(same) < 3 or len(concerned) < least:
             continue
         middle = float(np.median([each.amount for each in same]))
@@ -318,7 +321,7 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
             continue
         where = np.asarray(np.mean([each.where for each in same], axis=0))
         share = float(np.mean([each.share for each in same]))
-        findings = [each for each in findings if each not in same and kind != "missed"]
+        findings = [each for each in findings if each not in same and not _besides(kind, each)]
         findings.append(Finding("body", kind, middle, share, where))
     small = {each.part: each for each in findings if each.kind == "small"}
     for arm, leg, other_arm, other_leg in _SIDES:
@@ -328,6 +331,13 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
             findings = [each for each in findings if each not in (small[arm], small[leg])]
             findings.append(Finding(weak.part, "asymmetric", mean, weak.share, weak.where))
     return sorted(findings, key=lambda each: -float(each.where.mean()))
+
+
+def _besides(kind: FaultKind, other: Finding) -> bool:
+    """Whether a finding is what a fault of the whole body looks like in a limb that it does not quite explain."""
+    if kind == "missed":
+        return True
+    return kind in ("small", "stiff") and other.kind in ("different", "off_balance") and other.share < 0.85
 
 
 def chain_of(part: BodyPart) -> tuple[int, ...]:
