@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dancecoach.assessment.abstaining import mended
 from dancecoach.assessment.comparison import Reference
 from dancecoach.assessment.fitting import MARGIN
 from dancecoach.assessment.kinematics import Body, body_of
@@ -69,6 +70,7 @@ class Choreography:
 
     def __init__(self, name: str, track: PoseTrack, grid: BeatGrid | None = None) -> None:
         self.name = name
+        track = mended(track)
         self.grid = grid if grid is not None and len(grid.beat_times) >= 2 else None
         body = body_of(track)
         self.postures = Postures(body)
