@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import itertools
 import json
 import logging
 import logging.handlers
@@ -12,12 +13,26 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dancecoach import __version__
 from dancecoach.errors import DancecoachError
 
-COMMANDS = ("analyze", "assess", "synchrony", "beats", "devices", "replay", "bench", "train", "demo-session")
+if TYPE_CHECKING:
+    from dancecoach.types import Floats, PoseTrack
+
+COMMANDS = (
+    "analyze",
+    "assess",
+    "synchrony",
+    "beats",
+    "devices",
+    "replay",
+    "bench",
+    "train",
+    "prompt",
+    "demo-session",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = words[0] if words and words[0] in COMMANDS else None
     parser = _command_parser() if command else _app_parser()
-    options = parser.parse_args(words)
+    options, rest = parser.parse_known_args(words)
+    if rest and (not hasattr(options, "motions") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # argparse does not see a list that comes after an option as part of it
+        options.motions += [Path(word) for word in rest]
     _log_to_file(verbose=options.verbose)
     try:
         status = int(options.run(options))
@@ -149,7 +168,25 @@ def _command_parser() -> argparse.ArgumentParser:
     beat.add_argument("--limit", metavar="N", type=int, help="at most so many clips of every folder")
     beat.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of the table")
 
+    text = "Measure what a step of the encoders, the heads and the comparison with a reference cost."
+    encoders = kinds.add_parser("encoders", parents=[common], help=text, description=text)
+    encoders.set_defaults(run=_bench_encoders)
+    encoders.add_argument("--seconds", type=float, default=30.0, help="of dancing, default 30")
+    encoders.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+
+    text = (
+        "Put known faults into prepared motion and see what the coach says of them against the faultless reference."
+    )
+    assessment = kinds.add_parser("assessment", parents=[common], help=text, description=text)
+    assessment.set_defaults(run=_bench_assessment)
+    assessment.add_argument("folder", type=Path, metavar="DIR", help="what 'train prepare' wrote; its held-out takes")
+    assessment.add_argument("--seconds", type=float, default=16.0, help="of every take, default 16")
+    assessment.add_argument("--limit", metavar="N", type=int, help="at most so many takes of every style")
+    assessment.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
+
     _add_training(commands.add_parser("train", help="Make a model anew.", description="Make a model anew."), common)
+
+    _add_prompts(commands.add_parser("prompt", help=_PROMPTS, description=_PROMPTS), common)
 
     demo = add("demo-session", _demo_session, "Make the demo's session again.")
     demo.add_argument("folder", type=Path)
@@ -193,6 +230,16 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
         help="what 'bench beats --json' wrote, for the card",
     )
 
+    text = "Make the encoder of descriptions anew, for the motion encoder that is installed."
+    words = models.add_parser("text", parents=[common], help=text, description=text)
+    words.set_defaults(run=_train_text)
+    words.add_argument("--corpus", type=Path, required=True, metavar="DIR", help="what 'train prepare' made")
+    words.add_argument("--out", type=Path, metavar="FILE", help="default where it ships")
+    words.add_argument("--steps", type=int, default=600, metavar="N", help="of training, default 600")
+    words.add_argument(
+        "--ablation", metavar="JSON", help="measure what a text brings for unseen styles; takes minutes"
+    )
+
     text = "Bring recorded motion into one folder to train with: repaired, at 60 frames a second, labelled."
     prepare = models.add_parser("prepare", parents=[common], help=text, description=text)
     prepare.set_defaults(run=_train_prepare)
@@ -219,6 +266,36 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
     judged.add_argument("--tables", type=float, default=0.0, metavar="M", help="compare encoders, M min for each")
     judged.add_argument("--seed", type=int, default=1, metavar="N")
     judged.add_argument("--threads", type=int, default=1, metavar="N", help="of training, default 1")
+
+
+_PROMPTS = "Teach the coach what to recognise: styles, levels, dances, by a text, by examples or by both."
+
+
+def _add_prompts(prompts: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    kinds = prompts.add_subparsers(required=True)
+    text = "Add a class, or further examples or another text to one."
+    add = kinds.add_parser("add", parents=[common], help=text, description=text)
+    add.set_defaults(run=_prompt_add)
+    add.add_argument("name", help="what it is called")
+    add.add_argument(
+        "--attribute",
+        choices=("style", "level", "dancing", "choreography"),
+        default="style",
+        help="what it is one of",
+    )
+    add.add_argument("--text", help="what it looks like, in words")
+    add.add_argument(
+        "--music", type=Path, metavar="FILE", help="of a choreography: audio or .beats that starts with it"
+    )
+    add.add_argument("--fps", type=float, help="true frame rate of a BVH")
+    add.add_argument("motions", type=Path, nargs="*", metavar="MOTION", help="BVH, NPZ or session: an example")
+    text = "List what was taught."
+    listing = kinds.add_parser("list", parents=[common], help=text, description=text)
+    listing.set_defaults(run=_prompt_list)
+    text = "Remove a class."
+    remove = kinds.add_parser("remove", parents=[common], help=text, description=text)
+    remove.set_defaults(run=_prompt_remove)
+    remove.add_argument("name")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -412,6 +489,33 @@ def _bench_beats(options: argparse.Namespace) -> int:
     return 0
 
 
+def _bench_encoders(options: argparse.Namespace) -> int:
+    from dancecoach.bench.encoders import run
+
+    _require_writable(options.json)
+    figures = run(options.seconds, sys.stderr if options.json == "-" else sys.stdout)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
+def _bench_assessment(options: argparse.Namespace) -> int:
+    from dancecoach.training import corpus, evaluate_comparison, evaluate_recognition
+
+    _require_writable(options.json)
+    taken: dict[str, list[corpus.Take]] = {}
+    for take in corpus.load(options.folder, held_out=True):
+        if take.dancing:
+            taken.setdefault(take.style, []).append(take)
+    takes = [take for group in taken.values() for take in group[: options.limit]]
+    table = sys.stderr if options.json == "-" else sys.stdout
+    figures = evaluate_comparison.run(takes, options.seconds, table)
+    figures["recognised"] = evaluate_recognition.run(takes, options.seconds, table)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
 def _train_beats(options: argparse.Namespace) -> int:
     from dancecoach.perception.beat_model import MODELS
     from dancecoach.training.make_beats import Plan, make
@@ -445,6 +549,34 @@ def _train_prepare(options: argparse.Namespace) -> int:
 
     for name, (count, seconds) in sorted(prepare(options.kind, options.sources, options.out, options.fps).items()):
         print(f"{name}: {count} takes, {seconds:.0f} s")
+    return 0
+
+
+def _train_text(options: argparse.Namespace) -> int:
+    from dancecoach.assessment import prompts, text_model
+    from dancecoach.assessment.encoders import MODELS, load_encoders
+    from dancecoach.training import corpus
+    from dancecoach.training.make_text import make
+    from dancecoach.training.text_network import Recipe
+
+    _require_writable(options.ablation)
+    encoders = load_encoders(kept=float("inf"))
+    if encoders.motion is None or encoders.judge is None:
+        raise DancecoachError(encoders.reason or "There is no motion encoder.", "Make it first.")
+
+    def embed(track: PoseTrack, spans: Sequence[tuple[float, float]]) -> list[Floats | None]:
+        return [None if each is None else each.embedding for each in encoders.judge_track(track, None, spans)]
+
+    figures = make(
+        corpus.load(options.corpus),
+        embed,
+        options.out or text_model.MODEL,
+        prompts.name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"),
+        Recipe(steps=options.steps),
+        ablation=options.ablation is not None,
+    )
+    if options.ablation is not None:
+        _write_json(figures, options.ablation)
     return 0
 
 
@@ -485,6 +617,87 @@ def _train_command(options: argparse.Namespace) -> str:
     chosen = {"channels": options.channels, "ablations": options.ablations}
     words += [f"--{name} {value:g}" for name, value in chosen.items() if value is not None]
     return " ".join(words)
+
+
+def _prompt_add(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from dancecoach.assessment import prompts
+    from dancecoach.assessment.text_model import TextModel
+
+    for path in options.motions:
+        _require(path)
+    if options.attribute == "choreography":
+        return _learn(options)
+    book = prompts.load_current() if options.motions else prompts.load()
+    told = None
+    if options.text is not None:
+        model = TextModel()
+        told = model.embed(options.text)
+        book = book.made_with(model.motion)
+    examples = np.empty((0, 0))
+    if options.motions:
+        examples = np.concatenate([_embeddings(path, options.fps) for path in options.motions])
+    prompt = prompts.Prompt(options.name, options.attribute, options.text, told, examples)
+    prompts.save(book.with_prompt(prompt))
+    return 0
+
+
+def _learn(options: argparse.Namespace) -> int:
+    """Keep a movement, with its beats, as a choreography that is recognised and compared with."""
+    from dancecoach.assessing import open_motion
+    from dancecoach.session import choreographies
+
+    if len(options.motions) != 1 or options.text is not None:
+        raise DancecoachError("A choreography is one motion.", "Give one file or session, and no text.")
+    if options.music is not None:
+        _require(options.music)
+    track, grid = open_motion(options.motions[0], options.music, options.fps)
+    choreographies.save(options.name, track, grid)
+    return 0
+
+
+def _embeddings(path: Path, fps: float | None) -> Floats:
+    """Return embeddings (N, D) of a motion: of every four seconds, about as long as an eight-count."""
+    import numpy as np
+
+    from dancecoach.assessment.encoders import load_encoders
+    from dancecoach.session.motion import read_motion
+
+    encoders = load_encoders(kept=float("inf"))
+    if encoders.motion is None or encoders.judge is None:
+        raise DancecoachError(encoders.reason or "There is no motion encoder.", "Teach by --text alone.")
+    track = read_motion(path, fps)
+    start, stop = (float(track.times[0]), float(track.times[-1])) if len(track) else (0.0, 0.0)
+    edges = np.linspace(start, stop + 1e-3, max(1, round((stop - start) / 4.0)) + 1)
+    found = encoders.judge_track(track, None, list(itertools.pairwise(edges)))
+    examples = [each.embedding for each in found if each is not None]
+    if not examples:
+        raise DancecoachError(f"{path.name} is too short to be an example.", "Choose one of at least four seconds.")
+    return np.stack(examples)
+
+
+def _prompt_list(_: argparse.Namespace) -> int:
+    from dancecoach.assessment import prompts
+    from dancecoach.session import choreographies
+
+    for prompt in prompts.load().prompts:
+        count = len(prompt.examples)
+        text = f", {json.dumps(prompt.text)}" if prompt.text is not None else ""
+        print(f"{prompt.attribute} {prompt.name}: {count} {'example' if count == 1 else 'examples'}{text}")
+    for name in choreographies.names():
+        print(f"choreography {name}")
+    return 0
+
+
+def _prompt_remove(options: argparse.Namespace) -> int:
+    from dancecoach.assessment import prompts
+    from dancecoach.session import choreographies
+
+    if options.name in choreographies.names() and choreographies.remove(options.name):
+        return 0
+    prompts.save(prompts.load().without(options.name))
+    return 0
 
 
 def _demo_session(options: argparse.Namespace) -> int:

@@ -36,6 +36,12 @@ def cache_folder() -> Path:
     return Path(override) if override else Path(platformdirs.user_cache_dir("dancecoach", appauthor=False))
 
 
+def data_folder() -> Path:
+    """Return the folder for what was taught and cannot be made again (DANCECOACH_DATA overrides it)."""
+    override = os.environ.get("DANCECOACH_DATA")
+    return Path(override) if override else Path(platformdirs.user_data_dir("dancecoach", appauthor=False))
+
+
 def sessions_folder() -> Path:
     """Return where sessions are recorded by default (DANCECOACH_SESSIONS overrides it)."""
     override = os.environ.get("DANCECOACH_SESSIONS")

@@ -27,13 +27,16 @@ from dancecoach.config import Latency, Settings
 from dancecoach.errors import DancecoachError
 from dancecoach.loop.calibration import Calibration
 from dancecoach.loop.capture import Capture
+from dancecoach.loop.coaching import LiveCoach
 from dancecoach.loop.demo import ASSETS, FollowingVideo
 from dancecoach.loop.listen import Listener
 from dancecoach.loop.notices import by_severity, frame_rate_notice, music_notices, people_notices
 from dancecoach.loop.timing import Timers
 from dancecoach.loop.watch import Watcher
 from dancecoach.loop.worker import Worker
+from dancecoach.session import choreographies
 from dancecoach.session.recorder import Recorder
+from dancecoach.session.store import open_session
 from dancecoach.types import (
     AudioBlock,
     Beat,
@@ -49,6 +52,7 @@ from dancecoach.types import (
 log = logging.getLogger(__name__)
 
 _MEASURE_EVERY = 0.25  # s between two measurements of synchrony
+_WATCHED = 2.0  # s of poses that the encoder may be behind
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
 _SHOWN_PRIMITIVES = 400
 _TIME_EVERY = 0.5  # s between two looks at the stage timers
@@ -74,6 +78,7 @@ class Engine:
         self._frames: Latest[VideoFrame] = Latest()
         self._poses: TimeRing[Pose] = TimeRing(45.0, lambda pose: pose.time)
         self._take = LiveTake()
+        self.coach = LiveCoach(self._notify, settings.reference)
         self._new_take = threading.Event()
         self._recorder: Recorder | None = None
         self._problems: dict[str, Notice] = {}
@@ -138,6 +143,8 @@ class Engine:
             synchrony_32=take.last_32,
             synchrony_total=take.total,
             primitives=take.primitives[-_SHOWN_PRIMITIVES:],
+            advice=self.coach.advice(now),
+            provider=self.coach.provider,
             notices=self._notices(now),
             music=self.listener.music_state(),
             recording=self._recording_state(),
@@ -166,11 +173,16 @@ class Engine:
         self._apply_latency()
 
     def use_reference(self, path: str) -> None:
-        """Compare the dancer with this motion from now on: a motion file or the folder of a session."""
+        """Compare the dancer with this motion from now on: a motion file or the folder of a session.
+
+        Reads it before it returns; raises `DancecoachError` when it cannot be read.
+        """
+        self.coach.use_reference(path)
         self._settings = dataclasses.replace(self._settings, reference=path)
 
     def clear_reference(self) -> None:
         """Judge the dancer without a reference from now on."""
+        self.coach.use_reference("")
         self._settings = dataclasses.replace(self._settings, reference="")
 
     def load_music(self, path: str) -> None:
@@ -253,6 +265,15 @@ class Engine:
             if self._line is None or now > self._line + _START_TOGETHER:
                 self._line = now + 0.3
             return self._line
+
+    def learn_choreography(self, name: str, session: Path) -> None:
+        """Keep a recorded session as a choreography to be recognised.
+
+        Raises `DancecoachError` when it will not do.
+        """
+        recorded = open_session(session)
+        choreographies.save(name, recorded.track, recorded.beat_grid)
+        self.coach.learned()
 
     # --- dancer and beat --------------------------------------------------------------------------------------
 
@@ -366,12 +387,21 @@ class Engine:
         if self._new_take.is_set():
             self._new_take.clear()
             self._take = LiveTake()
+            self.coach.reset()
             self._poses.clear()
         now = self.clock.now()
         grid = self.listener.grid
         poses = self._poses.since(now - self._take.wanted(grid))
         with self.timers["assess"].measure():
             completed = self._take.step(poses, grid, now)
+        self.coach.prepare()
+        with self.timers["encode"].measure():
+            self.coach.watch(self._poses.since(now - _WATCHED), grid)
+        if completed:
+            with self.timers["judge"].measure():
+                completed = self.coach.judge(completed, poses, grid, now, self._take.last_32)
+            for score in completed:
+                self._take.replace(score)
         self._store(completed)
 
     def _store(self, completed: list[PrimitiveScore]) -> None:

@@ -11,6 +11,7 @@ os.environ["DANCECOACH_STRICT"] = "1"
 os.environ["DANCECOACH_CONFIG"] = f"{_HOME}/config"
 os.environ["DANCECOACH_CACHE"] = f"{_HOME}/cache"
 os.environ["DANCECOACH_SESSIONS"] = f"{_HOME}/sessions"
+os.environ["DANCECOACH_DATA"] = f"{_HOME}/data"
 
 
 @pytest.fixture(scope="session")

@@ -117,6 +117,15 @@ def test_values_out_of_range_or_of_another_type_are_left_out(tmp_path: Path) -> 
     assert settings == Settings(music_offset=1.0, music_speed=1.0)
 
 
+def test_what_the_coach_says_is_set_and_old_files_take_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    chosen = Settings(cues=False, heat_map=False, speak=True, speech_volume=0.25, reference="/motion/a.bvh")
+    config.save(chosen, path)
+    assert config.load(path) == chosen
+    path.write_text('version = 1\nspeech_volume = 9.0\nreference = 7\nspeak = "yes"\n')
+    assert config.load(path) == Settings(speech_volume=1.0)
+
+
 def test_mirroring_swaps_the_names_of_the_sides() -> None:
     for joint, other in enumerate(MIRROR_JOINTS):
         name = JOINT_NAMES[joint]

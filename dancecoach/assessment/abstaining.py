@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from dancecoach.assessment.kinematics import CHAIN_JOINTS
+from dancecoach.assessment.kinematics import CHAIN_JOINTS, heading, turned
 from dancecoach.types import JOINT_PARENTS, LIMBS, SURE, BeatGrid, Floats, PoseTrack
 
 _SLOWEST = 18.0  # poses a second; a webcam gives 30, and in fewer a tremor cannot be told from a movement
@@ -19,6 +17,7 @@ _WAVERING_MONOCULAR = 0.25
 _JUMP, _JUMP_MONOCULAR = 12.0, 20.0  # m/s; faster than a body goes
 _JUMPS = 0.02  # share of poses that may jump
 _SWAP = 0.35  # m in one pose that the whole body goes, or another one is seen
+_EXCHANGED = 6.0  # m/s, median of the joints against the pelvis
 _LONG_BONES = (4, 5, 7, 8, 18, 19, 20, 21)
 _PARENTS = np.array(JOINT_PARENTS)
 
@@ -44,6 +43,18 @@ def why_not(track: PoseTrack, start: float, stop: float) -> str | None:
     return _no_body(times, track.joints[inside], track.roots[inside], track.monocular)
 
 
+def unusable(track: PoseTrack) -> str | None:
+    """Return why nothing can be compared with a whole track, None when it can."""
+    if len(track) < 4:
+        return "there are too few poses"
+    rate = 1.0 / float(np.median(np.diff(track.times)))
+    if rate < _SLOWEST:
+        return f"it has too few frames, {rate:.0f} a second"
+    own = turned(track.joints, -heading(track.joints, rate))
+    spread = np.sqrt(((own - own.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
+    return "nobody moves in it" if float(spread.max()) < _STILL else None
+
+
 def _no_body(times: Floats, joints: Floats, roots: Floats, monocular: bool) -> str | None:
     if not (np.isfinite(joints).all() and np.isfinite(roots).all()):
         return "poses are not numbers"
@@ -63,10 +74,13 @@ def _no_body(times: Floats, joints: Floats, roots: Floats, monocular: bool) -> s
     speed = moved / steps[:, None]
     if np.mean(speed.max(axis=1) > (_JUMP_MONOCULAR if monocular else _JUMP)) > _JUMPS:
         return "the body is not seen steadily"
-    # Against its own slow drift: whoever stands and is carried by the tracker does not dance.
-    spread = np.sqrt(((joints - joints.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
-    path = math.sqrt(float(((roots - roots.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    if max(float(spread.max()), path) < (_STILL_MONOCULAR if monocular else _STILL):
+    relative = np.linalg.norm(np.diff(joints, axis=0), axis=2) / steps[:, None]
+    if np.count_nonzero(np.median(relative, axis=1) > _EXCHANGED) >= 2:
+        return "another person came into view"
+    # In the dancer's own heading: whoever is carried or turned as a whole does not dance.
+    own = turned(joints, -heading(joints, 1.0 / float(np.median(steps))))
+    spread = np.sqrt(((own - own.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
+    if float(spread.max()) < (_STILL_MONOCULAR if monocular else _STILL):
         return "no movement"
     return None
 

@@ -9,7 +9,6 @@ poses around it ─► can it be judged? ─┬─► known choreography or refe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -17,15 +16,15 @@ from dancecoach.assessment import cues as cueing
 from dancecoach.assessment.abstaining import beat_unsure, why_not
 from dancecoach.assessment.choreography import Choreography, Placed, place, steps_of
 from dancecoach.assessment.comparison import Comparison, chain_of, compare
+from dancecoach.assessment.encoders import Judgement
 from dancecoach.assessment.kinematics import body_of
-from dancecoach.assessment.rubric import grade_of, level_probabilities, score, severity
+from dancecoach.assessment.rubric import RULES, grade_of, level_probabilities, score, severity
 from dancecoach.types import (
     JOINT_COUNT,
     Assessment,
     BeatGrid,
     BodyPart,
     ChoreographyPlace,
-    Cue,
     FaultKind,
     Floats,
     Label,
@@ -36,38 +35,29 @@ from dancecoach.types import (
 )
 
 BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at as well
-# Standard deviation of a quality against a reference: points, and share of the deduction; on known faults.
-_SD, _SD_SHARE = 2.0, 0.12
-_SD_MONOCULAR, _SD_SHARE_MONOCULAR = 5.0, 0.2
+# Standard deviation of a quality against a reference: points, and by kind the share of its own deduction that is
+# uncertain, so that nine of ten intervals hold the rubric's truth about known faults.
+_SD, _SD_MONOCULAR = 1.0, 5.0
+_UNSURE: Mapping[FaultKind, float] = {
+    "late": 0.1,
+    "early": 0.1,
+    "uneven": 0.55,
+    "small": 0.05,
+    "stiff": 0.4,
+    "shaky": 0.1,
+    "off_balance": 0.12,
+    "asymmetric": 0.08,
+    "no_level_change": 0.25,
+    "posture": 0.05,
+    "missed": 0.3,
+    "different": 0.25,
+}
+_UNSURE_MONOCULAR = 2.0  # times as much
+# Points of standard deviation beyond which a movement judged by itself is not given points. Through one camera the
+# networks were seen to differ from motion capture by more than a grade.
+_VAGUE, _VAGUE_MONOCULAR = 25.0, 10.0
+_UNSURE_ALONE = "too unsure without a reference"
 _NOT_IT = "not the reference's movement"
-
-
-class Judgement(Protocol):
-    """What the encoders say of an eight-count; see `dancecoach.assessment.encoders`."""
-
-    @property
-    def mean(self) -> float:
-        """Quality, 0…100."""
-
-    @property
-    def variance(self) -> float:
-        """Points squared."""
-
-    @property
-    def saliency(self) -> Floats | None:
-        """(22,) shares of the deduction."""
-
-    @property
-    def styles(self) -> Mapping[str, float]:
-        """Probability of each style."""
-
-    @property
-    def dancing(self) -> float:
-        """Probability that this is dancing."""
-
-    @property
-    def familiar(self) -> bool:
-        """Whether anything like it was seen in training."""
 
 
 def window(track: PoseTrack, primitive: Primitive) -> PoseTrack:
@@ -118,7 +108,7 @@ class Assessor:
         grid : BeatGrid or None
             The beats; None where there are none and the eight-count is one of the movement's own.
         synchrony : Synchrony
-            Of this eight-count.
+            Of this eight-count and those around it.
         judgement : Judgement or None
             What the encoders say; where None, `no_judgement` is why.
         labels : sequence of Label
@@ -152,8 +142,10 @@ class Assessor:
             return Assessment(Quality(reason=no_judgement), tuple(said), found)
         if not judgement.familiar:
             return Assessment(Quality(reason="unlike anything seen"), tuple(said))
+        if judgement.variance > (_VAGUE_MONOCULAR if track.monocular else _VAGUE) ** 2:
+            return Assessment(Quality(reason=_UNSURE_ALONE), tuple(said), found)
         quality = _quality(judgement.mean, judgement.variance, against=False)
-        said += _level(quality)
+        said += _level(quality, said)
         return Assessment(quality, tuple(said), found, judgement.saliency)
 
     def _against(
@@ -165,14 +157,29 @@ class Assessor:
             faults = [each for each in faults if not _of_the_whole(each[0], each[1])]
             found = tuple(cue for cue in found if not _of_the_whole(cue.limb, cue.fault))
         mean = score(faults)
-        base, share = (_SD_MONOCULAR, _SD_SHARE_MONOCULAR) if monocular else (_SD, _SD_SHARE)
-        quality = _quality(mean, base**2 + (share * (100.0 - mean)) ** 2, against=True)
+        quality = _quality(mean, _variance(faults, compared, monocular), against=True)
         named = ChoreographyPlace(placed.choreography.name, placed.primitive, placed.mirrored, placed.probability)
         if placed.choreography is not self._reference:
             said.append(Label("choreography", named.name, named.probability))
         return Assessment(
-            quality, (*said, *_level(quality)), cueing.gravest(found), saliency_of(faults, compared.deviations), named
+            quality,
+            (*said, *_level(quality, said)),
+            cueing.gravest(found),
+            saliency_of(faults, compared.deviations),
+            named,
         )
+
+
+def _variance(faults: Sequence[tuple[BodyPart, FaultKind, float]], compared: Comparison, monocular: bool) -> float:
+    """Return the variance, points squared, of a quality that was measured against a reference."""
+    total = (_SD_MONOCULAR if monocular else _SD) ** 2
+    for part, kind, amount in faults:
+        unsure = _UNSURE[kind] * (_UNSURE_MONOCULAR if monocular else 1.0)
+        total += (unsure * severity(part, kind, amount)) ** 2
+    # What differs and was not explained might be a fault as grave as another move.
+    for part, share in compared.unexplained.items():
+        total += (0.5 * share * severity(part, "different", RULES["different"].full)) ** 2
+    return total
 
 
 def _own(grid: BeatGrid | None) -> bool:
@@ -189,8 +196,8 @@ def _quality(mean: float, variance: float, against: bool) -> Quality:
     return Quality(mean, max(variance, 0.0), grade_of(mean), None, against)
 
 
-def _level(quality: Quality) -> list[Label]:
-    if quality.mean is None or quality.variance is None:
+def _level(quality: Quality, said: Sequence[Label]) -> list[Label]:
+    if quality.mean is None or quality.variance is None or any(label.attribute == "level" for label in said):
         return []
     probabilities = level_probabilities(quality.mean, quality.variance)
     likeliest = max(probabilities, key=lambda name: probabilities[name])
@@ -224,8 +231,3 @@ def saliency_of(faults: Sequence[tuple[BodyPart, FaultKind, float]], deviations:
     shares = points / total
     shares.flags.writeable = False
     return shares
-
-
-def shown(found: Sequence[Cue]) -> tuple[Cue, ...]:
-    """Return the cues of an eight-count that are shown."""
-    return tuple(found[: cueing.MOST])

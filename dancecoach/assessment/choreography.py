@@ -23,10 +23,12 @@ from dancecoach.assessment.locating import Found, Postures, locate
 from dancecoach.assessment.recordings import cut
 from dancecoach.types import MIRROR_JOINTS, BeatGrid, Floats, PoseTrack, Primitive
 
-_KNOWN = 0.42  # rad, distance up to which a movement is that of a choreography
+_KNOWN = 0.36  # rad, distance up to which a movement is that of a choreography
 _SURE = 0.25  # rad, distance at which nobody doubts
-_APART = 1.15  # times the distance that any other place has to have
-_TOGETHER = 1.3, 0.03  # of the best distance, and rad more, up to which both started together
+_APART = 1.2  # times the distance that any other place has to have, where somebody may doubt
+_PACE = 0.03  # of the speed, by which both may differ that danced to the same music
+_TOGETHER = 1.3, 0.06  # of the best distance, and rad more, up to which both started together
+_FAR = 0.45  # s; later than that is not looked for
 _LATE = 0.6  # beats up to which the nearest beat is not the one meant, where counts say so
 
 
@@ -111,16 +113,25 @@ def place(
         rivals += [found.distance, found.others]
         if best is None or found.distance < best[0]:
             best = found.distance, choreography, found
-    if best is None or (best[0] > _KNOWN and not surely):
+    if best is None:
         return None
     distance, choreography, found = best
     others = sorted(rivals)[1] if len(rivals) > 1 else np.inf
+    doubtful = distance > _KNOWN or (distance > _SURE and others < _APART * distance)
+    if doubtful and not surely:
+        return None
     likely = float(np.clip((_KNOWN - distance) / (_KNOWN - _SURE), 0.0, 1.0)) * 0.5 + 0.5
-    if others < _APART * distance:
-        likely = min(likely, 0.5)
+    if _over(primitive, choreography) and distance > _SURE:
+        return None
     anchors, timed = _anchors(primitive, grid, choreography, found)
     number = choreography.number_at(float(np.interp(primitive.start, *anchors)))
     return Placed(choreography, number, found.mirrored, likely if distance <= _KNOWN else 0.0, anchors, timed)
+
+
+def _over(primitive: Primitive, choreography: Choreography) -> bool:
+    """Whether the reference, if it started together with the dancer, ends within the eight-count."""
+    end = float(choreography.postures.times[-1])
+    return choreography.grid is None and primitive.start < end < primitive.stop - 0.25
 
 
 def _anchors(
@@ -133,13 +144,15 @@ def _anchors(
         nearest = int(np.abs(times - found.start).argmin())
         ones = np.flatnonzero(own.counts == 1)
         period = 60.0 / own.tempo
-        same = ones[np.abs(times[ones] - found.start) < (1 + _LATE) * period] if len(ones) else ones
+        reach = min((1 + _LATE) * period, _FAR)
+        same = ones[np.abs(times[ones] - found.start) < reach] if len(ones) else ones
         first = int(same[np.abs(times[same] - found.start).argmin()]) if len(same) else nearest
         if first + len(beats) <= len(times):
             return (beats, times[first : first + len(beats)]), True
     ends = np.array([primitive.start, primitive.stop])
     factor, more = _TOGETHER
-    if found.near <= factor * found.distance + more:
+    here = abs(found.start - primitive.start) < _FAR and abs(found.speed - 1) < _PACE
+    if here or found.near <= factor * found.distance + more:
         return (ends, ends), True
     length = (primitive.stop - primitive.start) * found.speed
     return (ends, np.array([found.start, found.start + length])), False

@@ -14,20 +14,24 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import detrend
 
-from dancecoach.assessment.fitting import MARGIN, Explanation, Path, explain
+from dancecoach.assessment.fitting import ALIKE, MARGIN, PENALTY, Explanation, Path, explain
 from dancecoach.assessment.kinematics import CHAIN_JOINTS, RATE, Body, fitted_lengths, hangs_on, limb, turned
 from dancecoach.assessment.rubric import RULES
 from dancecoach.types import JOINT_COUNT, LIMBS, BodyPart, FaultKind, Floats
 
-_FLOOR, _FLOOR_MONOCULAR = 0.003, 0.03  # m
+_FLOOR, _FLOOR_MONOCULAR = 0.0012, 0.03  # m
 _SLOW = 2.0  # s, standard deviation of the mean that movements are large or small around
+_DEPTH = 0.25  # weight of the axis that one camera cannot see well
 _VISIBLE = 0.5
 _MOVES = 0.015  # m, root mean square; a limb of the reference that moves less does not move
 _COMMON = 0.3  # of the legs' error that a sway or a change of level leaves
 _LEVEL = 0.012  # m, standard deviation of the hips' height from which there is a change of level
+_LEVELLED = 0.85  # of the reference's change of level
 _SAME = 0.4  # by which amounts differ that are one fault of the body, of their median
+_ALL_SHAKE = 3  # limbs that tremble together only where measuring does
+_HELD = 0.01  # of its cost, at which a limb that is held in one frame is taken for held
 _TINY = 0.04  # of the rubric's full amount; less is nothing
-_BEYOND = 0.8  # of the movement's size; a difference that nothing explains and that is larger is another move
+_BEYOND = 0.6  # of the movement's size; a difference that nothing explains and that is larger is another move
 _SIDES: tuple[tuple[BodyPart, BodyPart, BodyPart, BodyPart], ...] = (
     ("left_arm", "left_leg", "right_arm", "right_leg"),
     ("right_arm", "right_leg", "left_arm", "left_leg"),
@@ -50,12 +54,13 @@ class Comparison:
     """What was found in an eight-count.
 
     `findings`; `deviations` (22,) m, root mean square of each joint against its limb's root; `unseen` why limbs were
-    left out.
+    left out; `unexplained` of each limb, the share of its movement's size that no finding explains, 0…1.
     """
 
     findings: tuple[Finding, ...]
     deviations: Floats
     unseen: Mapping[BodyPart, str] = field(default_factory=dict)
+    unexplained: Mapping[BodyPart, float] = field(default_factory=dict)
 
 
 class Reference:
@@ -119,14 +124,17 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
         for part in LIMBS
         if dancer.visibility[inside][:, list(CHAIN_JOINTS[part])].mean() < _VISIBLE
     }
-    paths = {
-        part: pairs
-        for part, pairs in _pairs(dancer.bones[inside], dancer.yaw[inside], taken, lengths).items()
-        if part not in unseen
-    }
+    own = dancer.bones[inside], dancer.yaw[inside]
+    if dancer.monocular or reference.body.monocular:
+        mixed = not (dancer.monocular and reference.body.monocular)
+        found = _pairs_of_one_camera(*own, taken, lengths, mixed)
+    else:
+        found = _pairs(*own, taken, lengths)
+    paths = {part: pairs for part, pairs in found.items() if part not in unseen}
     heights = dancer.roots[inside, 1], taken.roots[MARGIN:-MARGIN, 1] * float(np.median(lengths))
     findings, excused = _of_the_legs(paths, heights, floor)
     moving: list[BodyPart] = []
+    unexplained: dict[BodyPart, float] = {}
     deviations = np.zeros(JOINT_COUNT)
     for part, pairs in paths.items():
         path, wanted = pairs[0][0], _inner(pairs[0][1])
@@ -134,8 +142,12 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
         if _size(wanted) > _MOVES:
             moving.append(part)
         if part not in excused:
-            findings += _of_a_limb(part, pairs, floor)
-    return Comparison(tuple(_together(findings, moving)), deviations, unseen)
+            found_here, unexplained[part] = _of_a_limb(part, pairs, floor)
+            findings += found_here
+    if not dancer.rigid and sum(each.kind == "shaky" for each in findings) >= _ALL_SHAKE:
+        # Bones that waver and limbs that all tremble: that is how the dancer was seen.
+        findings = [each for each in findings if each.kind != "shaky"]
+    return Comparison(tuple(_together(findings, moving)), deviations, unseen, unexplained)
 
 
 def _inner(path: Path) -> Floats:
@@ -145,13 +157,15 @@ def _inner(path: Path) -> Floats:
 def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[BodyPart, list[Pair]]:
     """Return each limb of dancer and reference in the frames that a fault may have kept to.
 
-    Their headings; the room, turned so that both face the same way on average; for arms, the chest as well.
+    Their headings; the reference's heading, turned so that both face the same way on average; the room, turned the
+    same; for arms, the chest as well.
     """
     wanted, slow = taken.bones * lengths[:, None], taken.slow * lengths[:, None]
     between = float(np.angle(np.exp(1j * (yaw - taken.yaw[MARGIN:-MARGIN])).mean()))
     frames = [
         (turned(bones, -yaw), wanted, slow),
         (turned(bones, -taken.yaw[MARGIN:-MARGIN] - between), wanted, slow),
+        (turned(bones, np.full(len(yaw), -between)), turned(wanted, taken.yaw), turned(slow, taken.yaw)),
     ]
     chest = (_in_chest(bones), _in_chest(wanted), _in_chest(slow))
     return {
@@ -161,6 +175,28 @@ def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[B
         ]
         for part in LIMBS
     }
+
+
+def _pairs_of_one_camera(
+    bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats, mixed: bool
+) -> dict[BodyPart, list[Pair]]:
+    """Return each limb as one camera sees it: in the room, its unsure depth counting little.
+
+    `mixed` when only one of the two was seen by one camera: what a pose estimator takes for a hip is not quite what
+    motion capture does, so lasting differences are left out.
+    """
+    between = float(np.angle(np.exp(1j * (yaw - taken.yaw[MARGIN:-MARGIN])).mean()))
+    facing = taken.yaw + between
+    weights = np.array([1.0, 1.0, _DEPTH])
+    wanted, slow = (turned(each * lengths[:, None], facing) * weights for each in (taken.bones, taken.slow))
+    own = bones * weights
+    pairs: dict[BodyPart, list[Pair]] = {}
+    for part in LIMBS:
+        path, other, mean = limb(own, part), limb(wanted, part), limb(slow, part)
+        if mixed:
+            path = path + (other[MARGIN:-MARGIN].mean(axis=0) - path.mean(axis=0))
+        pairs[part] = [(path, Path(other, mean, hangs_on(part)))]
+    return pairs
 
 
 def _in_chest(bones: Floats) -> Floats:
@@ -195,7 +231,9 @@ def _of_the_legs(
     common = (ankles[0] + ankles[1]) / 2
     error = sum(float((each**2).sum(axis=1).mean()) for each in ankles)
     left_over = sum(float(((each - common) ** 2).sum(axis=1).mean()) for each in ankles)
-    if error < 2 * floor**2 or left_over > _COMMON * error:
+    if error < 2 * floor**2:
+        return _of_the_height(*heights), set()
+    if left_over > _COMMON * error:
         return [], set()
     alone = [explain(path, wanted, floor)[0] for path, wanted in pairs]
     if all(found and found[0].kind in ("late", "posture") and found[0].share > 1 - _COMMON for found in alone):
@@ -204,6 +242,9 @@ def _of_the_legs(
     where = (common**2).sum(axis=1)
     share = 1 - left_over / error
     level, across = float((moved[:, 1] ** 2).mean()), float((moved[:, [0, 2]] ** 2).sum(axis=1).mean())
+    less = all(found and found[0].kind in ("small", "stiff") and found[0].share > _COMMON for found in alone)
+    if level <= across and less:
+        return [], set()
     if level <= across:
         return [Finding("body", "off_balance", math.sqrt(across) * 100, share, where)], {"left_leg", "right_leg"}
     danced, wanted_height = (detrend(each) for each in heights)
@@ -216,14 +257,33 @@ def _of_the_legs(
     return [found], {"left_leg", "right_leg"}
 
 
-def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]:
-    best: tuple[float, list[Explanation], Floats, Pair] | None = None
+def _of_the_height(danced: Floats, wanted: Floats) -> list[Finding]:
+    """Return a missing change of level where the whole body was kept at one height, legs and all."""
+    danced, wanted = detrend(danced), detrend(wanted)
+    if wanted.std() < _LEVEL:
+        return []
+    slope = max(float((danced * wanted).sum() / (wanted**2).sum()), 0.0)
+    left = danced - slope * wanted
+    if slope > _LEVELLED or left.std() > 0.35 * wanted.std():
+        return []
+    return [Finding("body", "no_level_change", (1 - slope) * 100, 1.0, (danced - wanted) ** 2)]
+
+
+def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> tuple[list[Finding], float]:
+    """Return what was found of a limb, and what share of the movement's size nothing explains."""
+    best: tuple[tuple[bool, float], list[Explanation], Floats, Pair] | None = None
     for pair in pairs:
         found, left = explain(*pair, floor, sway=part == "torso")
-        # Of two frames that explain alike, the one that needs fewer explanations.
-        cost = (float(left.mean()) + floor**2) * 1.3 ** len(found)
+        # Of two frames that explain alike, the one that needs fewer and simpler explanations.
+        # Whoever holds still in one frame makes another move in the others.
+        held = bool(found) and found[0].kind == "missed" and found[0].share > 0.5
+        weight = (_HELD if held else 1.0) * math.prod(1.3 * PENALTY[each.kind] for each in found)
+        nothing = not found and float(left.mean()) > floor**2
+        cost = nothing, weight * (float(left.mean()) + max(floor, ALIKE) ** 2)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
+        if len(found) <= 1 and float(left.mean()) < max(floor, ALIKE) ** 2:
+            break  # no other frame explains more with less
     assert best is not None
     _, explanations, left, (path, wanted) = best
     findings = [
@@ -240,7 +300,7 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> list[Finding]
     apart = math.sqrt(float(left.mean()))
     if apart > max(_BEYOND * size, 2 * floor) and all(each.kind != "different" for each in findings):
         findings.append(Finding(part, "different", 100.0 * min(apart / size, 1.0), 0.5, left))
-    return findings
+    return findings, min(max(apart - floor, 0.0) / size, 1.0)
 
 
 def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
@@ -251,7 +311,7 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
         same = [each for each in findings if each.kind == kind and each.part != "body"]
         concerned = {each.part for each in same} & set(moving)
         # Whoever stands still with most limbs does so with all, however the others' difference is explained.
-        least = 3 if kind == "missed" else max(3, len(moving) - 1)
+        least = 3 if kind in ("missed", "small", "stiff") else max(3, len(moving) - 1)
         if len(same) < 3 or len(concerned) < least:
             continue
         middle = float(np.median([each.amount for each in same]))
@@ -261,7 +321,7 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
             continue
         where = np.asarray(np.mean([each.where for each in same], axis=0))
         share = float(np.mean([each.share for each in same]))
-        findings = [each for each in findings if each not in same and kind != "missed"]
+        findings = [each for each in findings if each not in same and not _besides(kind, each)]
         findings.append(Finding("body", kind, middle, share, where))
     small = {each.part: each for each in findings if each.kind == "small"}
     for arm, leg, other_arm, other_leg in _SIDES:
@@ -271,6 +331,13 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
             findings = [each for each in findings if each not in (small[arm], small[leg])]
             findings.append(Finding(weak.part, "asymmetric", mean, weak.share, weak.where))
     return sorted(findings, key=lambda each: -float(each.where.mean()))
+
+
+def _besides(kind: FaultKind, other: Finding) -> bool:
+    """Whether a finding is what a fault of the whole body looks like in a limb that it does not quite explain."""
+    if kind == "missed":
+        return True
+    return kind in ("small", "stiff") and other.kind in ("different", "off_balance") and other.share < 0.85
 
 
 def chain_of(part: BodyPart) -> tuple[int, ...]:

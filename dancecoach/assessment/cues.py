@@ -14,7 +14,7 @@ from dancecoach.assessment.kinematics import RATE, Body, limb, turned
 from dancecoach.assessment.rubric import RULES, TWINS, severity
 from dancecoach.types import LIMBS, BodyPart, Cue, FaultKind, Floats, Primitive, Synchrony
 
-MOST = 2  # cues of one eight-count that are shown
+MOST = 2  # cues of one eight-count
 
 # Amounts, in the rubric's units, that are not worth a word: seen by motion capture, and by one camera.
 TOLERANCES: Mapping[FaultKind, tuple[float, float]] = {
@@ -33,12 +33,14 @@ TOLERANCES: Mapping[FaultKind, tuple[float, float]] = {
 }
 # By the movement alone: only what is plain.
 _OFF, _STEADY, _HITS = 60.0, 0.4, 5  # ms, sharp MSR and hits from which a limb is late or early
+_ALIASED = 0.35  # of a beat; a limb that is farther off may be as far off the other way
 _CLEARLY = 30.0  # ms that the whole 95 % interval is beyond
 _TREMOR: Mapping[BodyPart, float] = {
     "left_arm": 1.0, "right_arm": 1.0, "left_leg": 1.7, "right_leg": 1.7, "torso": 0.6,
 }  # fmt: skip
 _TREMOR_MONOCULAR = 2.5  # cm
 _TREMBLING = butter(3, 4.0, "highpass", fs=RATE, output="sos")
+_ALL_SHAKE = 3  # limbs
 _QUIETEST = 25.0  # percentile of a tremor's size: it does not stop where the movement does
 _OF_NORMAL_NOISE = 0.78  # that percentile over the root mean square
 
@@ -109,6 +111,8 @@ def _timing(synchrony: Synchrony, primitive: Primitive) -> Cue | None:
     period = float(np.median(np.diff(primitive.beat_times))) * 1000
     if spread is None or spread > (1 - _STEADY) * 0.2 * period:
         return None
+    if abs(offset) > _ALIASED * period:
+        return None
     if abs(offset) < _OFF or min(abs(interval[0]), abs(interval[1])) < _CLEARLY or interval[0] * interval[1] < 0:
         return None
     fault: FaultKind = "late" if offset > 0 else "early"
@@ -136,14 +140,16 @@ def from_movement(dancer: Body, primitive: Primitive) -> tuple[Cue, ...]:
         if amount > (_TREMOR_MONOCULAR if dancer.monocular else _TREMOR[part] / _OF_NORMAL_NOISE):
             counts = tuple(range(1, len(primitive.beat_times)))
             cues.append(Cue(part, "shaky", amount, "cm", counts, 0.8, severity(part, "shaky", amount)))
+    if not dancer.rigid and len(cues) >= _ALL_SHAKE:
+        return ()  # bones that waver and limbs that all tremble: that is how the dancer was seen
     return tuple(cues)
 
 
 def gravest(*groups: Sequence[Cue]) -> tuple[Cue, ...]:
-    """Return all cues, the gravest first; of one limb and fault only one."""
+    """Return the two gravest cues; of one limb and fault only one."""
     found: dict[tuple[BodyPart, FaultKind], Cue] = {}
     for cue in (cue for group in groups for cue in group):
         key = (cue.limb, cue.fault)
         if key not in found or found[key].confidence < cue.confidence:
             found[key] = cue
-    return tuple(sorted(found.values(), key=lambda cue: -cue.severity * cue.confidence))
+    return tuple(sorted(found.values(), key=lambda cue: -cue.severity * cue.confidence))[:MOST]

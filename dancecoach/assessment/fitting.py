@@ -44,12 +44,14 @@ _EVERY = 3  # steps; lateness is looked for at every third
 _BEND = 0.001  # of the usual error; what a change of lateness by one step costs
 _STILL = 0.2  # of the usual speed
 _SHORTEST = 0.25  # s of a missed or different move
-_EDGE = 0.2  # s at either end of a missed move in which it fades
+_EDGE = 0.1  # s before a missed move in which it begins
+_BACK = 0.5  # s after it in which one may catch up
+ALIKE = 0.003  # m; explanations that leave so little leave alike
 _MOST = 3  # explanations of one limb
 _HELPS = 0.30  # of the error that an explanation has to take away
 
 # What an explanation with many parameters has to beat the single-valued ones by.
-_PENALTY: dict[FaultKind, float] = {
+PENALTY: dict[FaultKind, float] = {
     "late": 1.0,
     "small": 1.0,
     "stiff": 1.1,
@@ -108,7 +110,7 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         Whether a slow sway is an explanation.
     """
     kinds: list[Callable[[Floats, Floats], _Fit | None]] = [
-        _late, functools.partial(_small, reference), _stiff, _posture, _shaky, _uneven, _missed, _different,
+        functools.partial(_small, reference), _stiff, _posture, _shaky, _missed, _different,
     ]  # fmt: skip
     if sway:
         kinds.append(_sway)
@@ -118,12 +120,14 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
     for _ in range(_MOST):
         if before.mean() < floor**2:
             break
-        fits = [fit for fit in (kind(path, predicted) for kind in kinds) if fit is not None]
+        lags, errors = _lags(path, predicted)
+        timed = (_late(path, predicted, lags, errors), _uneven(path, predicted, lags, errors))
+        fits = [fit for fit in (*timed, *(kind(path, predicted) for kind in kinds)) if fit is not None]
         fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
         if not fits:
             break
-        best = min(fits, key=lambda fit: (fit.error + floor**2) * _PENALTY[fit.kind])
-        if best.error * math.sqrt(_PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
+        best = min(fits, key=lambda fit: (fit.error + max(floor, ALIKE) ** 2) * PENALTY[fit.kind])
+        if best.error * math.sqrt(PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
             break
         after = _error(path, _inner(best.predicted))
         share = 1 - best.error / before.mean()
@@ -176,9 +180,10 @@ def _lowest(lags: Floats, errors: Floats) -> float:
     return float(lags[index] + (lags[1] - lags[0]) * (0.5 * (left - right) / bend if bend > 0 else 0.0))
 
 
-def _late(path: Floats, extended: Floats) -> _Fit | None:
-    lags, errors = _lags(path, extended)
+def _late(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit | None:
     lag = _lowest(lags, errors.mean(axis=1))
+    if abs(lag) >= _LONGEST - 1:
+        return None  # as late as is looked for, and nobody knows how much later
     return _fit("late", lag / RATE * 1000, path, _shifted(extended, lag))
 
 
@@ -222,7 +227,7 @@ def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[in
                 mixed[:, joint] += mixed[:, parent]
         return np.asarray(mixed)
 
-    scales = np.linspace(0.0, 1.0, 11)
+    scales = np.linspace(0.0, 1.0, 7)
     errors = np.array([float(_error(path, _inner(predicted(float(scale)))).mean()) for scale in scales])
     scale = min(max(_lowest(scales, errors), 0.0), 1.0)
     return _fit("small", (1 - scale) * 100, path, predicted(scale))
@@ -230,7 +235,7 @@ def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[in
 
 def _stiff(path: Floats, extended: Floats) -> _Fit | None:
     best: _Fit | None = None
-    for cut in (1.0, _QUICK, 2.2):
+    for cut in (0.5, 0.7, 1.0, _QUICK, 2.2):
         slow = gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
         quick = extended - slow
         inner = _inner(quick)
@@ -240,10 +245,18 @@ def _stiff(path: Floats, extended: Floats) -> _Fit | None:
         scale = float((inner * (path - _inner(slow))).sum()) / energy
         if not 0.0 <= scale < 1.0:
             continue
-        fit = _fit("stiff", (1 - scale) * 100, path, slow + scale * quick)
+        predicted = slow + scale * quick
+        # Told of the rubric's band, whatever the cut.
+        wanted, danced = (_inner(each - _slow_part(each)) for each in (extended, predicted))
+        lost = 1 - float((danced * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
+        fit = _fit("stiff", min(max(lost, 0.0), 1.0) * 100, path, predicted)
         if best is None or fit.error < best.error:
             best = fit
     return best
+
+
+def _slow_part(extended: Floats) -> Floats:
+    return np.asarray(gaussian_filter1d(extended, 0.1325 / _QUICK * RATE, axis=0, mode="nearest"))
 
 
 def _posture(path: Floats, extended: Floats) -> _Fit | None:
@@ -261,7 +274,10 @@ def _rotation(source: Floats, target: Floats) -> Floats:
 
 
 def _shaky(path: Floats, extended: Floats) -> _Fit | None:
-    tremor = sosfiltfilt(_TREMBLING, path - _inner(extended), axis=0)
+    danced, wanted = (sosfiltfilt(_TREMBLING, each, axis=0) for each in (path, _inner(extended)))
+    if (danced**2).sum() < (wanted**2).sum():
+        return None  # less than there should be is no tremor
+    tremor = danced - wanted
     amount = float(np.sqrt((tremor[:, -1] ** 2).sum(axis=1).mean())) * 100
     if path.shape[1] >= 5:  # the torso ends in head and shoulders
         amount = float(np.sqrt((tremor[:, 4] ** 2).sum(axis=1).mean())) * 100
@@ -283,9 +299,8 @@ def _with_inner(kind: FaultKind, amount: float, path: Floats, extended: Floats, 
     return _fit(kind, amount, path, predicted)
 
 
-def _uneven(path: Floats, extended: Floats) -> _Fit | None:
+def _uneven(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit:
     """Fit a lateness of every single movement: the least error over all its smooth courses (dynamic programming)."""
-    lags, errors = _lags(path, extended)
     cost = gaussian_filter1d(errors, 0.04 * RATE / _EVERY, axis=1, mode="nearest").T
     stiffness = _BEND * float(np.median(cost.max(axis=1) - cost.min(axis=1)))
     step = stiffness * (np.minimum(np.abs(lags[:, None] - lags[None, :]), 6) ** 2)
@@ -328,13 +343,26 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
     inner = _inner(extended)
     danced, wanted = _speed(path), _speed(inner)
     usual = float(wanted.mean())
-    edge = int(_EDGE * RATE)
     still = danced < _STILL**2 * usual
+    apart = _error(path, inner)
     taken = np.zeros(len(path), dtype=bool)
+    held = 0
     for start, stop in _pieces(still.astype(np.float64)):
-        if wanted[start:stop].mean() > 4 * danced[start:stop].mean() + 0.01 * usual:
-            taken[max(0, start - edge) : stop + edge] = True
-    return _given_up("missed", taken, path, extended, -0.5 * edge * _number(taken) / len(path))
+        if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
+            continue
+        # It begins where the two part, and the way back to where one should be belongs to it.
+        apart_from = max(ALIKE**2, 0.003 * float(apart[start:stop].max()))
+        parted = np.flatnonzero(apart[start:stop] > apart_from)
+        first = start + int(parted[0]) if len(parted) else start
+        last = stop
+        while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > apart_from:
+            last += 1
+        taken[max(0, first - int(_EDGE * RATE)) : last + 5] = True
+        held += last - first
+    if held == 0:
+        return None
+    fit = _given_up("missed", taken, path, extended, 0.0)
+    return fit and _Fit(fit.kind, (held / len(path)) * 100, fit.predicted, fit.error)
 
 
 def _number(taken: Floats) -> int:
@@ -357,7 +385,9 @@ def _different(path: Floats, extended: Floats) -> _Fit | None:
         taken[start:stop] = True
     held = _speed(path) < _STILL**2 * float(_speed(inner).mean())
     if taken.any() and held[taken].mean() > 0.4:
-        return None  # not another move but none
+        missed = _missed(path, extended)
+        if missed is not None and missed.error < 0.5 * float(_error(path, inner).mean()):
+            return None  # not another move but none
     return _given_up("different", taken, path, extended, -0.06 * RATE * _number(taken) / len(path))
 
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import interp1d
+from scipy.interpolate import CubicSpline, interp1d
 from scipy.ndimage import gaussian_filter1d
 
 from dancecoach.types import JOINT_PARENTS, BodyPart, Floats, PoseTrack
 
 RATE = 60.0  # Hz of even steps
 _STEADY = 0.05  # s, standard deviation of the Gaussian over the heading
+_NO_GAP = 0.07  # s between poses, up to which a curve is laid through them
 _RIGID = 0.01  # of a bone's length; median change up to which it has one
 _PARENTS = np.array(JOINT_PARENTS)
 _ABOVE = np.maximum(_PARENTS, 0)
@@ -71,7 +72,7 @@ class Body:
 
 
 def body_of(track: PoseTrack, rate: float = RATE) -> Body:
-    """Return a track of at least two poses in even steps of 1/`rate` s, interpolated linearly."""
+    """Return a track of at least two poses in even steps of 1/`rate` s."""
     count = max(2, int((track.times[-1] - track.times[0]) * rate + 1e-6) + 1)
     times = track.times[0] + np.arange(count) / rate
     joints = _sampled(track.times, track.joints, times)
@@ -86,6 +87,9 @@ def body_of(track: PoseTrack, rate: float = RATE) -> Body:
 
 def _sampled(times: Floats, values: Floats, when: Floats) -> Floats:
     inside = np.clip(when, times[0], times[-1])
+    if len(times) >= 4 and float(np.diff(times).max()) < _NO_GAP:
+        # A straight line between two poses bends a quick limb by millimetres, which looks like a tremor.
+        return np.asarray(CubicSpline(times, values, axis=0)(inside), dtype=np.float64)
     return np.asarray(interp1d(times, values, axis=0, assume_sorted=True)(inside), dtype=np.float64)
 
 
@@ -108,11 +112,12 @@ def hangs_on(part: BodyPart) -> tuple[int, ...]:
 def fitted_lengths(body: Body, other: Body) -> Floats:
     """Return by what (22,) the bones of `other` are multiplied to be as long as those of `body`.
 
-    Bone by bone where both have bones; one number for all where lengths waver, as seen by one camera.
+    Bone by bone where both have bones, or one was estimated from one camera, whose bodies have other proportions; one
+    number for all where lengths waver otherwise.
     """
     ratio = body.lengths / np.maximum(other.lengths, 1e-6)
     usable = (body.lengths > 0.02) & (other.lengths > 0.02)
     overall = float(np.median(ratio[usable])) if usable.any() else 1.0
-    if not (body.rigid and other.rigid):
+    if not ((body.rigid and other.rigid) or body.monocular or other.monocular):
         return np.full(len(ratio), overall)
     return np.where(usable & (np.abs(np.log(np.maximum(ratio, 1e-6) / overall)) < 0.35), ratio, overall)

@@ -54,12 +54,42 @@ class Postures:
 
     def sampled(self, when: Floats) -> Floats:
         """Return postures (N, bones, 3) at the times `when` (N,) s."""
-        indices = np.clip(np.searchsorted(self.times, when), 0, len(self.times) - 1)
-        return np.asarray(self._bones[indices] * _WEIGHTS[:, None])
+        rate = (len(self.times) - 1) / max(self.times[-1] - self.times[0], 1e-9)
+        position = np.clip((when - self.times[0]) * rate, 0, len(self.times) - 1)
+        below = np.minimum(position.astype(np.int64), max(len(self.times) - 2, 0))
+        share = (position - below)[:, None, None]
+        above = np.minimum(below + 1, len(self.times) - 1)
+        return np.asarray((self._bones[below] * (1 - share) + self._bones[above] * share) * _WEIGHTS[:, None])
 
 
 def _mirror(postures: Floats) -> Floats:
     return np.asarray(postures[:, _MIRRORED] * np.array([-1.0, 1.0, 1.0]))
+
+
+def _refined(
+    dancer: Postures, span: tuple[float, float], longer: Postures, mirrored: bool, found: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Return start, speed and distance between the places and speeds that were tried."""
+    start, stop = span
+    count = max(8, round((stop - start) * 2 * _RATE))
+    own = dancer.sampled(np.linspace(start, stop, count, endpoint=False))
+    own = _mirror(own) if mirrored else own
+    scale = count * float((_WEIGHTS**2).sum())
+    place, speed, distance = found
+    least = np.inf
+    for width, fine in ((0.06, 0.018), (0.02, 0.006)):
+        around, usual = place, speed
+        for first in around + np.linspace(-width, width, 7):
+            for pace in {*(usual + np.linspace(-fine, fine, 7)), 1.0}:
+                last = first + (stop - start) * pace
+                if first < longer.times[0] - 1e-6 or last > longer.times[-1] + 1.5 / _RATE:
+                    continue
+                seen = longer.sampled(np.linspace(first, last, count, endpoint=False))
+                apart = float(np.sqrt(((seen - own) ** 2).sum() / scale))
+                cost = (apart + 0.004) * (1 + 0.3 * abs(pace - 1))
+                if cost < least:
+                    least, place, speed, distance = cost, float(first), float(pace), min(apart, found[2])
+    return place, speed, distance
 
 
 def locate(
@@ -74,7 +104,9 @@ def locate(
     for speed in _SPEEDS:
         count = max(4, round((stop - start) * _RATE * speed))
         when = np.linspace(start, stop, count, endpoint=False)
-        places = np.arange(longer.times[0], longer.times[-1] + 1e-9, 1 / _RATE)
+        # Counted from where it is expected, so that this very place is among them.
+        lead = 0.0 if expected is None else (expected - longer.times[0]) % (1 / _RATE)
+        places = np.arange(longer.times[0] + lead, longer.times[-1] + 1e-9, 1 / _RATE)
         if len(places) < count:
             continue
         seen = dancer.sampled(when)
@@ -98,6 +130,7 @@ def locate(
         (each for each in candidates if each[2] == mirrored), key=lambda each: each[3] * (1 + 0.3 * abs(each[1] - 1))
     )
     place, speed, _, distance, places, course = chosen
+    place, speed, distance = _refined(dancer, (start, stop), longer, mirrored, (place, speed, distance))
     away = np.abs(places[: len(course)] - place) > (stop - start) / 2
     others = float(course[away].min()) if away.any() else np.inf
     near = np.inf

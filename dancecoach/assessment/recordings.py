@@ -46,7 +46,7 @@ def cut(track: PoseTrack, grid: BeatGrid | None) -> Pieces:
         found = find_primitives(beats, track.times[0] - half, track.times[-1] + half)
         if found:
             return Pieces(tuple(found), beats)
-    return Pieces(tuple((None, piece) for piece in _even(float(track.times[0]), float(track.times[-1]))), grid)
+    return Pieces(tuple((None, piece) for piece in _even(float(track.times[0]), float(track.times[-1]))), None)
 
 
 def _rhythm(track: PoseTrack) -> BeatGrid | None:

@@ -152,6 +152,10 @@ class LiveTake:
             new.append(score)
         return new
 
+    def replace(self, score: PrimitiveScore) -> None:
+        """Keep more about an eight-count than was known when it ended."""
+        self.primitives = tuple(score if each.index == score.index else each for each in self.primitives)
+
     def _measure_total(self, grid: BeatGrid) -> Synchrony | None:
         assert self._started is not None
         start = max(self._started, self._settled_until - _LONGEST)

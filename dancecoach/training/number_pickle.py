@@ -167,7 +167,7 @@ def read_numbers(path: Path) -> Any:
         raise FileFormatError(f"{path.name} cannot be read ({error.strerror}).", "Check its permissions.") from error
     try:
         _inspect(data)
-        return _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load(), 0)
+        return _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load(), [_MOST_STEPS])
     except pickle.UnpicklingError as error:
         raise FileFormatError(f"{path.name} holds more than numbers ({error}); it was not read.", _REMEDY) from error
     except Exception as error:  # a hostile file may make the unpickler raise nearly anything
@@ -185,18 +185,19 @@ def _inspect(data: bytes) -> None:
             raise pickle.UnpicklingError(str(argument)[:80])
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """Return what was read with its arrays as arrays."""
-    if depth > _DEEPEST:
+def _plain(value: Any, budget: list[int], depth: int = 0) -> Any:
+    """Return what was read with its arrays as arrays; of at most `budget[0]` parts."""
+    budget[0] -= 1  # a part may be used in many places: a small file can stand for very many
+    if depth > _DEEPEST or budget[0] < 0:
         raise pickle.UnpicklingError("containers in containers without end")
     if isinstance(value, _Array):
         if value.values is None:
             raise pickle.UnpicklingError("an array without values")
         return value.values
     if isinstance(value, dict):
-        return {_key(key): _plain(each, depth + 1) for key, each in value.items()}
+        return {_key(key): _plain(each, budget, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each, depth + 1) for each in value]
+        return [_plain(each, budget, depth + 1) for each in value]
     if value is None or isinstance(value, str | bytes | int | float):
         return value
     raise pickle.UnpicklingError(type(value).__name__)

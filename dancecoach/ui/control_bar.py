@@ -65,7 +65,7 @@ class ControlBar(QFrame):
         self.setAccessibleName("Controls")
         self.buttons: dict[str, QToolButton] = {}
         self.camera_menu, self.sound_menu, self.music_menu = QMenu(self), QMenu(self), QMenu(self)
-        self.reference_menu = QMenu(self)
+        self.reference_menu = QMenu("Reference", self)
         self._duration = 0.0
         self._shown_icons: tuple[object, ...] = ()
         self._look: tuple[Theme, int] | None = None
@@ -109,7 +109,6 @@ class ControlBar(QFrame):
         row.addWidget(self._menu_button("Camera", "Choose the camera", self.camera_menu))
         row.addWidget(self._menu_button("Sound", "Choose the microphone or sound", self.sound_menu))
         row.addWidget(self._menu_button("Music", "Choose the music", self.music_menu))
-        row.addWidget(self._menu_button("Reference", "Choose a reference to compare with", self.reference_menu))
         row.addStretch(1)
         for item in _BUTTONS:
             row.addWidget(self._button(*item))

@@ -51,12 +51,14 @@ class InputMenus:
         self._choice(menu, "No sound", window.settings.audio == "none", lambda: self.use_audio("none"))
 
     def fill_music(self) -> None:
-        """Offer to open or take out the music."""
+        """Offer to open or take out the music, and what to compare with."""
         menu = self._window.bar.music_menu
         menu.clear()
         menu.addAction("Open music…", self.choose_music)
         action = menu.addAction("Take the music out", lambda: self._window.attempt(self._window.coach.unload_music))
         action.setEnabled(self._window.coach.snapshot().music is not None)
+        menu.addSeparator()
+        menu.addMenu(self._window.bar.reference_menu)
 
     def _devices(
         self, menu: QMenu, default: str, devices: Sequence[Device], current: str, use: Callable[[str], None]

@@ -22,6 +22,7 @@ from dancecoach.ui.control_bar import ControlBar
 from dancecoach.ui.inputs import InputMenus
 from dancecoach.ui.reference import ReferenceMenu
 from dancecoach.ui.services import Services
+from dancecoach.ui.settings_writer import SettingsWriter
 from dancecoach.ui.shortcuts import SHORTCUTS
 from dancecoach.ui.speech import Speaker, open_voice
 from dancecoach.ui.stage import Stage
@@ -60,9 +61,8 @@ class MainWindow(QWidget):
         self.services = services or Services()
         self._clock = clock or SystemClock()
         self._windows: list[QWidget] = []
-        self._saving: Background | None = None
+        self._writer = SettingsWriter(lambda settings: self.services.save_settings(settings), self._not_saved)
         self._recording_job: Background | None = None
-        self._unsaved = False
         self.stage = Stage(
             coach, settings.theme, settings.mirror, settings.large_type, settings.debug, self._clock, self
         )
@@ -116,12 +116,7 @@ class MainWindow(QWidget):
         if self._recording_job is not None:
             self._recording_job.forget()
             self._recording_job.join()
-        if self._saving is not None:
-            self._saving.forget()
-            self._saving.join()
-            if self._unsaved:
-                self.services.save_settings(self.settings)
-            self._saving = None
+        self._writer.stop()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop painting when closed."""
@@ -214,7 +209,7 @@ class MainWindow(QWidget):
         """Change settings, show them and have them written."""
         self.settings = dataclasses.replace(self.settings, **values)
         self._show_settings()
-        self._save()
+        self._writer.put(self.settings)
 
     def _show_settings(self) -> None:
         settings = self.settings
@@ -225,22 +220,8 @@ class MainWindow(QWidget):
         self._restyle()
         self.stage.update()
 
-    def _save(self) -> None:
-        if self._saving is not None:
-            self._unsaved = True
-            return
-        settings = self.settings
-        self._saving = Background(
-            lambda report: self.services.save_settings(settings), lambda result: self._saved(None), self._saved
-        ).start()
-
-    def _saved(self, error: BaseException | None) -> None:
-        self._saving = None
-        if error is not None:
-            self.stage.say(Notice("settings", sentence(error), "", "warning"), 8.0)
-        if self._unsaved:
-            self._unsaved = False
-            self._save()
+    def _not_saved(self, error: BaseException) -> None:
+        self.stage.say(Notice("settings", sentence(error), "", "warning"), 8.0)
 
     def toggle_recording(self) -> None:
         """Record, or finish the recording."""
@@ -350,11 +331,15 @@ class MainWindow(QWidget):
             self.coach.use_camera(settings.camera)
         if settings.audio != before.audio:
             self.coach.use_audio(settings.audio)
+        if settings.reference != before.reference:
+            # Remembered once the engine has taken it.
+            self.settings = dataclasses.replace(settings, reference=before.reference)
+            self.reference.use(settings.reference)
         latency = settings.latency_of(settings.camera, settings.audio)
         if latency != before.latency_of(before.camera, before.audio):
             self.coach.set_latency(latency)
         self._show_settings()
-        self._save()
+        self._writer.put(self.settings)
 
     def open_calibration(self) -> None:
         """Measure the delays of the devices in use."""

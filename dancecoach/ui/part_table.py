@@ -20,6 +20,7 @@ class PartTable(QTableWidget):
         self.setHorizontalHeaderLabels(list(_COLUMNS))
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.verticalHeader().setMinimumSectionSize(1)  # all rows at once, however low the window
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)

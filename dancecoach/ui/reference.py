@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from dancecoach.types import Notice
 from dancecoach.ui.background import Background, sentence
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from dancecoach.ui.main_window import MainWindow
 
 MOTION = "Motion (*.bvh *.bvh.gz *.npz);;All files (*)"
+
+
+def ask_motion(parent: QWidget) -> str:
+    """Ask for a motion file; "" when none was chosen."""
+    return QFileDialog.getOpenFileName(parent, "Open a reference motion", str(Path.home()), MOTION)[0]
+
+
+def ask_session(parent: QWidget, start: str) -> str:
+    """Ask for the folder of a session; "" when none was chosen."""
+    return QFileDialog.getExistingDirectory(parent, "Open a recorded session as the reference", start)
 
 
 class ReferenceMenu:
@@ -42,14 +52,14 @@ class ReferenceMenu:
 
     def choose_file(self) -> None:
         """Ask for a motion file."""
-        path, _ = QFileDialog.getOpenFileName(self._window, "Open a reference motion", str(Path.home()), MOTION)
+        path = ask_motion(self._window)
         if path:
             self.use(path)
 
     def choose_session(self) -> None:
         """Ask for the folder of a recorded session."""
         start = self._window.settings.sessions or str(self._window.services.sessions_folder)
-        path = QFileDialog.getExistingDirectory(self._window, "Open a recorded session as the reference", start)
+        path = ask_session(self._window, start)
         if path:
             self.use(path)
 

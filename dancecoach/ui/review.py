@@ -128,8 +128,8 @@ class ReviewWindow(QWidget):
         upper.addLayout(pictures, 10)
         upper.addLayout(right, 11)
         whole = QVBoxLayout(self)
-        whole.addLayout(upper, 11)
-        whole.addWidget(self.timeline, 8)
+        whole.addLayout(upper, 5)
+        whole.addWidget(self.timeline, 3)
 
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -180,7 +180,6 @@ class ReviewWindow(QWidget):
         whole.setContentsMargins(gap, gap, gap, gap)
         for row in (*self.findChildren(QHBoxLayout), *self.findChildren(QVBoxLayout)):
             row.setSpacing(gap)
-        self.timeline.setMinimumHeight(theme.px(38.0))
         self._show_timeline()
 
     # ---- sessions
@@ -198,13 +197,17 @@ class ReviewWindow(QWidget):
         self._jobs.append(job)
         return job.start()
 
+    def _tell(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
     def refresh(self) -> None:
         """List the sessions again."""
-        self.message.setText("Looking for sessions…")
+        self._tell("Looking for sessions…")
         self._job(lambda report: self._store.list_sessions(self._folder), self._list, self._failed)
 
     def _list(self, sessions: list[SessionInfo]) -> None:
-        self.message.setText("" if sessions else f"No sessions in {self._folder} yet. Press R in the main window.")
+        self._tell("" if sessions else f"No sessions in {self._folder} yet. Press R in the main window.")
         self.sessions.clear()
         for session in sessions:
             item = QListWidgetItem(self._line(session))
@@ -229,9 +232,9 @@ class ReviewWindow(QWidget):
             return
         info: SessionInfo = item.data(_ROLE)
         if not info.readable:
-            self.message.setText(info.problem)
+            self._tell(info.problem)
             return
-        self.message.setText("Opening…")
+        self._tell("Opening…")
         folder = info.folder
         # Somebody may have chosen another one meanwhile.
         self._job(
@@ -245,11 +248,11 @@ class ReviewWindow(QWidget):
         return item is not None and bool(item.data(_ROLE).folder == folder)
 
     def _failed(self, error: BaseException) -> None:
-        self.message.setText(sentence(error))
+        self._tell(sentence(error))
 
     def _open(self, session: ReviewSession) -> None:
         self._session, self._chosen = session, None
-        self.message.setText("")
+        self._tell("")
         self.title.setText(session.name)
         parts = [session.created[:16].replace("T", "  "), clock_text(session.duration)]
         if session.total is not None:
@@ -271,6 +274,8 @@ class ReviewWindow(QWidget):
         self.timeline.show_session(
             session.primitives if session is not None else (), session.duration if session is not None else 0.0, theme
         )
+        # Grades and limbs want rows of their own.
+        self.timeline.setMinimumHeight(theme.px(35.0) if self.timeline.judged else 0)
         self.timeline.set_time(self.playback.position)
 
     # ---- replay
@@ -315,7 +320,7 @@ class ReviewWindow(QWidget):
 
     def _ask_learn(self) -> None:
         if self._session is None:
-            self.message.setText("Open a session first.")
+            self._tell("Open a session first.")
             return
         name, accepted = QInputDialog.getText(self, "Learn this choreography", "Name of the choreography:")
         if accepted and name.strip():
@@ -326,11 +331,11 @@ class ReviewWindow(QWidget):
         session, learn = self._session, self._learn
         if session is None or learn is None:
             return
-        self.message.setText(f"Learning {name}…")
+        self._tell(f"Learning {name}…")
         folder = session.folder
         self._job(
             lambda report: learn(name, folder),
-            lambda result: self.message.setText(f"Learned: {name}"),
+            lambda result: self._tell(f"Learned: {name}"),
             self._failed,
         )
 
@@ -338,7 +343,7 @@ class ReviewWindow(QWidget):
 
     def _ask_export(self, kind: ExportKind, suffix: str) -> None:
         if self._session is None:
-            self.message.setText("Open a session first.")
+            self._tell("Open a session first.")
             return
         start = str(Path.home() / f"{self._session.name}{suffix}")
         path, _ = QFileDialog.getSaveFileName(self, "Export", start, f"*{suffix}")
@@ -361,7 +366,7 @@ class ReviewWindow(QWidget):
             dialog.canceled.disconnect()
             dialog.close()
             dialog.deleteLater()
-            self.message.setText("Export stopped." if job.cancelled else text)
+            self._tell("Export stopped." if job.cancelled else text)
 
         job = self._job(
             lambda report: self._store.export(session, kind, destination, report),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
@@ -25,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from dancecoach.config import THEMES, Latency, Settings
+from dancecoach.ui.reference import ask_motion, ask_session
 from dancecoach.ui.services import Device, Services
 
 DELAYS = (("camera", "Camera"), ("audio_output", "Sound output"), ("display", "Screen"))
@@ -118,6 +120,10 @@ class SettingsDialog(QDialog):
         self.sessions = QLineEdit(settings.sessions)
         self.sessions.setPlaceholderText(str(services.sessions_folder))
         self.sessions.setAccessibleName("Folder of the recorded sessions")
+        self._folder = settings.sessions or str(services.sessions_folder)
+        self.reference = QLineEdit(settings.reference)
+        self.reference.setPlaceholderText("none: dancing is judged by itself")
+        self.reference.setAccessibleName("Motion to compare with")
         self.latency = LatencyEditor(settings.latency_of(settings.camera, settings.audio))
         self.camera.currentIndexChanged.connect(self._pair_changed)
         self.audio.currentIndexChanged.connect(self._pair_changed)
@@ -146,6 +152,7 @@ class SettingsDialog(QDialog):
         choose.clicked.connect(self._choose_folder)
         row.addWidget(choose)
         form.addRow("Sessions", row)
+        form.addRow("Reference", self._reference_row())
         note = QLabel("Delays of this camera with this sound. Calibrate (K) measures them.")
         note.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -159,6 +166,31 @@ class SettingsDialog(QDialog):
         layout.addWidget(self.latency)
         layout.addStretch(1)
         layout.addWidget(buttons)
+
+    def _reference_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(self.reference, 1)
+        choices: tuple[tuple[str, str, Callable[[], str | None]], ...] = (
+            ("File…", "Choose a motion file (BVH, NPZ) as the reference", lambda: ask_motion(self) or None),
+            ("Session…", "Choose a recorded session as the reference", self._ask_session),
+            ("Clear", "No reference", lambda: ""),
+        )
+        for text, name, ask in choices:
+            button = QPushButton(text)
+            button.setAccessibleName(name)
+            button.setToolTip(name)
+            button.setAutoDefault(False)
+            button.clicked.connect(partial(self._choose_reference, ask))
+            row.addWidget(button)
+        return row
+
+    def _ask_session(self) -> str | None:
+        return ask_session(self, self._folder) or None
+
+    def _choose_reference(self, ask: Callable[[], str | None], *clicked: object) -> None:
+        path = ask()
+        if path is not None:
+            self.reference.setText(path)
 
     def _choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of the sessions", self.sessions.text())
@@ -195,6 +227,7 @@ class SettingsDialog(QDialog):
             heat_map=self.heat.isChecked(),
             speak=self.speak.isChecked(),
             speech_volume=self._volume(),
+            reference=self.reference.text().strip(),
         )
         latency = self.latency.latency()
         if latency == changed.latency_of(camera, audio):

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from PySide6.QtCore import QLocale, QObject, Signal
+from PySide6.QtCore import QLocale, QObject
 
 from dancecoach.types import Advice, Snapshot
 from dancecoach.ui.words import advice_words, spoken
@@ -40,21 +40,12 @@ class Voice(Protocol):
 
 
 class QtVoice(QObject):
-    """Qt's text to speech.
-
-    Attributes
-    ----------
-    fell_silent : Signal
-        An utterance has ended.
-    """
-
-    fell_silent = Signal()
+    """Qt's text to speech, in English where it can."""
 
     def __init__(self, speech: Any, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._speech = speech
         speech.setParent(self)
-        speech.stateChanged.connect(lambda state: None if self.busy() else self.fell_silent.emit())
         english = QLocale(QLocale.Language.English)
         if any(locale.language() == english.language() for locale in speech.availableLocales()):
             speech.setLocale(english)

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,13 +51,18 @@ def start(options: argparse.Namespace, session: Path | None = None) -> int:
         size=options.size,
     )
     watchers: list[DeviceWatcher] = []
+    engines: list[Engine] = []
+
+    def build() -> Engine:
+        engines.append(_engine(asked, options, trouble, watchers))
+        return engines[-1]
+
+    def learn(name: str, folder: Path) -> None:
+        engines[-1].learn_choreography(name, folder)
+
     try:
-        return run(
-            lambda: _engine(asked, options, trouble, watchers),
-            asked,
-            _services(asked, options.record if options.view == "review" else None, session),
-            run_options,
-        )
+        folder = options.record if options.view == "review" else None
+        return run(build, asked, _services(asked, folder, session, learn), run_options)
     finally:
         for watcher in watchers:
             watcher.stop()
@@ -115,7 +121,9 @@ def _show_demo(engine: Engine) -> None:
     engine.show_demo()
 
 
-def _services(settings: Settings, folder: Path | None, session: Path | None) -> Services:
+def _services(
+    settings: Settings, folder: Path | None, session: Path | None, learn: Callable[[str, Path], None]
+) -> Services:
     from dancecoach.ui.services import Services
 
     def cameras() -> tuple[object, ...]:
@@ -147,6 +155,7 @@ def _services(settings: Settings, folder: Path | None, session: Path | None) -> 
         list_audio_outputs=outputs,  # type: ignore[arg-type]
         save_settings=config.save,
         review=review,  # type: ignore[arg-type]
+        learn_choreography=learn,
         sessions_folder=sessions,
     )
 

@@ -277,12 +277,12 @@ def judged_by(quality: Quality) -> str:
 
 
 def quality_words(quality: Quality) -> str:
-    """Return "B, 71 of 100 (61 to 81), judged by itself", or "Unknown: feet out of frame"."""
+    """Return "B, 71 of 100 (90 % sure: 61 to 81), judged by itself", or "Unknown: feet out of frame"."""
     interval = quality.interval
     if quality.mean is None or interval is None:
         return f"{UNKNOWN} unknown: {quality.reason or 'not judged'}"
     low, high = (round(end) for end in interval)
-    return f"{grade_letter(quality)}, {round(quality.mean)} of 100 ({low} to {high}), {judged_by(quality)}"
+    return f"{grade_letter(quality)}, {round(quality.mean)} of 100 (90 % sure: {low} to {high}), {judged_by(quality)}"
 
 
 def place_words(place: ChoreographyPlace) -> str:

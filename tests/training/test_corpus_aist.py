@@ -132,6 +132,16 @@ def test_arrays_of_objects_and_of_other_sizes_are_refused(tmp_path: Path) -> Non
         read_numbers(tmp_path / "bad.pkl")
 
 
+def test_a_small_file_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
+    nested: list[object] = [0]
+    for _ in range(6):
+        nested = [nested] * 1000
+    path = put(tmp_path / "bad.pkl", nested)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(FileFormatError, match="without end"):
+        read_numbers(path)
+
+
 # --- SMPL
 
 

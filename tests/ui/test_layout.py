@@ -11,8 +11,11 @@ SIZES = [(1280, 720), (1920, 1080), (1024, 768), (800, 600), (2560, 1080), (720,
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("large", [False, True])
-def test_parts_lie_inside_and_apart(size: tuple[int, int], large: bool) -> None:
-    places = dict(arrange(*size, large))
+@pytest.mark.parametrize("judged", [False, True])
+def test_parts_lie_inside_and_apart(size: tuple[int, int], large: bool, judged: bool) -> None:
+    places = dict(arrange(*size, large, judged))
+    assert {name for name, place in places.items() if place.isEmpty()} == (set() if judged else {"quality", "strip"})
+    places = {name: place for name, place in places.items() if not place.isEmpty()}
     whole = places.pop("stage").adjusted(-0.01, -0.01, 0.01, 0.01)
     assert all(whole.contains(place) for place in places.values())
     for name in ("picture", "notices"):
@@ -22,9 +25,18 @@ def test_parts_lie_inside_and_apart(size: tuple[int, int], large: bool) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_strip_below_leaves_the_feet_free(size: tuple[int, int]) -> None:
-    places = arrange(*size)
-    assert not places["picture"].intersects(places["needle"])
+@pytest.mark.parametrize("judged", [False, True])
+def test_the_strip_below_leaves_the_feet_free(size: tuple[int, int], judged: bool) -> None:
+    places = arrange(*size, False, judged)
+    for name in ("needle", "strip"):
+        assert not places["picture"].intersects(places[name])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_mirror_stays_large_where_quality_is_judged(size: tuple[int, int]) -> None:
+    plain, judged = arrange(*size), arrange(*size, False, True)
+    assert judged["picture"].height() >= 0.82 * plain["picture"].height()
+    assert judged["count"].height() >= 0.95 * plain["count"].height()
 
 
 def test_the_whole_picture_is_shown() -> None:

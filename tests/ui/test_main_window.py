@@ -17,8 +17,10 @@ from dancecoach.ui.main_window import MainWindow
 from dancecoach.ui.services import Services
 from dancecoach.ui.settings_dialog import SettingsDialog
 from dancecoach.ui.shortcuts import SHORTCUTS
+from dancecoach.ui.speech import Speaker
 
 from . import fake
+from .test_speech import FakeVoice
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -322,3 +324,71 @@ def test_the_controls_are_readable_and_fit(application: object, size: tuple[int,
     assert button.font().pixelSize() >= min(size[1] / 52, size[0] / 72)
     window.close()
     window.stop()
+
+
+# ---- what the coach says
+
+
+def test_a_reference_is_chosen_and_kept(
+    window: MainWindow, coach: fake.FakeCoach, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: ("/motion/a&b.bvh", ""))
+    window.inputs.fill_music()
+    window.reference.fill()
+    actions = {action.text(): action for action in window.bar.reference_menu.actions()}
+    assert not actions["No reference"].isEnabled()
+    actions["Motion file (BVH, NPZ)…"].trigger()
+    wait_until(lambda: window.settings.reference == "/motion/a&b.bvh")
+    assert coach.calls == [("use_reference", "/motion/a&b.bvh")]
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: "/sessions/one")
+    window.reference.choose_session()
+    wait_until(lambda: window.settings.reference == "/sessions/one")
+    window.reference.fill()
+    actions = {action.text(): action for action in window.bar.reference_menu.actions()}
+    assert actions["one"].isChecked()
+    actions["No reference"].trigger()
+    wait_until(lambda: window.settings.reference == "")
+    assert coach.calls[1:] == [("use_reference", "/sessions/one"), ("clear_reference",)]
+
+
+def test_a_reference_that_cannot_be_read_is_told_and_not_kept(
+    window: MainWindow, coach: fake.FakeCoach, wait_until: Wait
+) -> None:
+    def refuse(path: str) -> None:
+        raise RecordingError("The motion a.bvh is damaged.", "Choose another one.")
+
+    coach.use_reference = refuse  # type: ignore[attr-defined]
+    window.reference.use("/motion/a.bvh")
+    wait_until(lambda: window.stage._message is not None)
+    assert window.stage._message is not None
+    assert window.stage._message[0].text == "The motion a.bvh is damaged. Choose another one."
+    assert window.settings.reference == ""
+
+
+def test_a_reference_typed_into_the_settings_is_used(
+    window: MainWindow, coach: fake.FakeCoach, wait_until: Wait
+) -> None:
+    window.perform("open_settings")
+    (dialog,) = window._windows
+    assert isinstance(dialog, SettingsDialog)
+    dialog.reference.setText("/motion/a.npz")
+    dialog.cues.setChecked(False)
+    dialog.heat.setChecked(False)
+    dialog.accept()
+    wait_until(lambda: window.settings.reference == "/motion/a.npz")
+    assert ("use_reference", "/motion/a.npz") in coach.calls
+    assert (window.stage.show_cues, window.stage.show_heat) == (False, False)
+    assert window.settings.cues is False
+
+
+def test_cues_are_spoken_when_switched_on(window: MainWindow, coach: fake.FakeCoach) -> None:
+    voice = FakeVoice()
+    window.speaker = Speaker(lambda: voice)
+    coach.state = fake.judged()
+    window._follow()
+    assert voice.said == []
+    window.change(speak=True, speech_volume=0.3)
+    window._follow()
+    assert voice.said == ["Left arm 80 milliseconds late on 3 and 7"] and voice.volume == 0.3
+    window.stop()
+    assert voice.stopped == 1

@@ -9,13 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
-from dancecoach.types import BeatGrid, Notice, Person, Snapshot, StageTiming, Synchrony
+from dancecoach.types import (
+    Advice,
+    BeatGrid,
+    ChoreographyPlace,
+    Cue,
+    Label,
+    Notice,
+    Person,
+    Quality,
+    Snapshot,
+    StageTiming,
+    Synchrony,
+)
+from dancecoach.ui.heat import HEAT_SECONDS
 from dancecoach.ui.layout import PictureMap
 from dancecoach.ui.overlays import OVERLAYS, Overlay, Scene, base
 from dancecoach.ui.overlays.count import CountOverlay
+from dancecoach.ui.overlays.cues import CuesOverlay, cue_boxes
 from dancecoach.ui.overlays.debug import DebugOverlay
 from dancecoach.ui.overlays.gauge import GaugeOverlay
 from dancecoach.ui.overlays.help import HelpOverlay
@@ -23,9 +37,11 @@ from dancecoach.ui.overlays.limbs import LimbOverlay
 from dancecoach.ui.overlays.needle import NeedleOverlay, VerdictOverlay
 from dancecoach.ui.overlays.notices import NoticesOverlay
 from dancecoach.ui.overlays.people import PeopleOverlay
+from dancecoach.ui.overlays.quality import QualityOverlay
 from dancecoach.ui.overlays.skeleton import SkeletonOverlay
 from dancecoach.ui.overlays.status import StatusOverlay
-from dancecoach.ui.theme import make_theme
+from dancecoach.ui.overlays.strip import StripOverlay, placed, score_at
+from dancecoach.ui.theme import make_theme, text_width
 
 from . import fake
 
@@ -346,3 +362,185 @@ def test_nothing_known_shows_no_number_anywhere() -> None:
             continue  # its scale has numbers
         texts, _ = draw(overlay, fake.unknown(), picture=None)
         assert digits(texts) == [], place
+
+
+# ---- what the coach says
+
+
+def test_quality_shows_grade_mean_and_interval() -> None:
+    texts, pixels = draw(QualityOverlay(), fake.judged(), 282, 220)
+    assert {"B", "71", "61 to 81", "against the reference", "eight-count 12"} <= set(texts)
+    plate = places_of(pixels, "grade_b")
+    assert np.ptp(plate[:, 1]) >= 0.12 * 720, "readable from three metres"
+    assert any("salsa, sure" in text and "Routine A, eight-count 3 of it, mirrored, sure" in text for text in texts)
+    by_itself = fake.assessment(quality=Quality(71.0, 36.0, "B"))
+    snapshot = fake.judged(primitives=(dataclasses.replace(fake.scores()[-1], assessment=by_itself),))
+    assert "judged by itself" in draw(QualityOverlay(), snapshot, 282, 220)[0]
+
+
+def test_quality_interval_is_as_wide_as_the_spread() -> None:
+    def width(sd: float) -> int:
+        scores = (dataclasses.replace(fake.scores()[-1], assessment=fake.assessment(50.0, sd)),)
+        pixels = draw(QualityOverlay(), fake.judged(primitives=scores), 282, 220)[1][40:140].astype(int)
+        # The band is the translucent accent colour: much red and green, little blue.
+        band = (pixels[:, 110:, 0] > 150) & (pixels[:, 110:, 2] < 110) & (pixels[:, 110:, 1] > 130)
+        return int(np.ptp(np.nonzero(band)[1]))
+
+    assert width(16.0) == pytest.approx(2 * width(8.0), rel=0.15)
+
+
+def test_quality_unknown_shows_a_dash_and_the_reason() -> None:
+    texts, pixels = draw(QualityOverlay(), fake.judged(primitives=fake.scores((None,))), 282, 220)
+    assert "–" in texts and "Feet out of frame" in texts and "unknown style" in texts
+    assert digits(texts) == ["eight-count 1"]
+    assert not any(len(places_of(pixels, f"grade_{letter}")) for letter in "abcde")
+
+
+def test_quality_names_what_is_more_likely_than_not_only() -> None:
+    labels = (Label("style", "salsa", 0.4), Label("level", "expert", 0.49), Label("dancing", "dancing", 0.9))
+    said = fake.assessment(labels=labels, place=ChoreographyPlace("Routine A", 3, False, 0.3))
+    snapshot = fake.judged(primitives=(dataclasses.replace(fake.scores()[-1], assessment=said),))
+    text = " ".join(draw(QualityOverlay(), snapshot, 282, 220)[0])
+    assert "unknown style" in text and "dancing, sure" in text
+    assert "salsa" not in text and "expert" not in text and "Routine" not in text
+
+
+def test_strip_has_a_block_for_each_eight_count() -> None:
+    texts, pixels = draw(StripOverlay(), fake.judged(), 520, 54)
+    assert [text for text in texts if text in "ABCDE–"] == list("DCC–ECBBBAAB")
+    a = places_of(pixels, "grade_a")[:, 0]
+    e = places_of(pixels, "grade_e")[:, 0]
+    assert e.max() < a.min(), "from left to right as danced"
+
+
+def test_strip_keeps_the_newest_when_there_is_no_room() -> None:
+    texts, _ = draw(StripOverlay(), fake.judged(primitives=fake.scores((50.0,) * 100 + (95.0,))), 520, 54)
+    assert 5 < len(texts) < 30 and texts[-1] == "A"
+
+
+def test_strip_with_room_shows_synchrony_too() -> None:
+    texts, _ = draw(StripOverlay(), fake.judged(primitives=fake.scores((52.0, 71.0))), 520, 54)
+    assert {"D", "52 %", "+38", "B", "71 %", "+19"} <= set(texts)
+
+
+def test_strip_tells_which_eight_count_is_where() -> None:
+    rect, scores = QRectF(0, 0, 520, 54), fake.scores()
+    blocks = placed(rect, scores, THEME)
+    assert [score.index for score, _ in blocks] == list(range(1, 13))
+    assert all(rect.contains(place) for _, place in blocks)
+    for score, place in blocks:
+        found = score_at(rect, scores, THEME, place.center())
+        assert found is not None and found[0] is score
+    assert score_at(rect, scores, THEME, QPointF(300, 80)) is None
+
+
+def test_strip_and_quality_are_painted_anew_only_when_they_change() -> None:
+    one, two = fake.judged(), dataclasses.replace(fake.judged(), time=11.0)
+    for overlay in (StripOverlay(), QualityOverlay()):
+        assert overlay.state(Scene(one, 10.0)) == overlay.state(Scene(two, 11.0))
+        assert overlay.state(Scene(one, 10.0)) != overlay.state(Scene(fake.judged(primitives=()), 10.0))
+
+
+def cue_scene(snapshot: Snapshot, below: bool = False) -> dict[str, Any]:
+    return {"cue_boxes": cue_boxes(snapshot, QRectF(100, 10, 600, 430), below, THEME)}
+
+
+def test_cues_are_large_with_their_evidence_smaller() -> None:
+    snapshot = fake.judged()
+    texts, pixels = draw(CuesOverlay(), snapshot, **cue_scene(snapshot))
+    assert [text.replace("\u00a0", " ") for text in texts] == [
+        "Left arm 80 ms late on 3 and 7",
+        "83 ms · counts 3 and 7 · sure",
+        "Right arm too small: 35 % less than it should be",
+        "36 % · counts 1, 3 and 5 · likely",
+    ]
+    assert len(places_of(pixels, "text")) > 500
+
+
+@pytest.mark.parametrize("width", range(430, 640, 15))
+def test_cues_leave_no_single_word_on_a_line(width: int) -> None:
+    snapshot = fake.judged(advice=(Advice(10.0, 12, fake.LATE_ARM),))
+    (box,) = cue_boxes(snapshot, QRectF(0, 0, width, 400), False, THEME)
+    needed = text_width("Left arm 80 ms late on 3 and 7", THEME.px(4.7), True)
+    one_line = box.height() < 1.6 * THEME.px(4.7) + 5 * THEME.unit
+    room = width - 8.6 * THEME.px(1.0)
+    if not 0.75 * needed < room < 0.85 * needed:  # letters grow in steps
+        assert one_line == (room > 0.8 * needed)
+
+
+def test_cues_praise_in_another_colour_and_with_another_sign() -> None:
+    snapshot = fake.judged(advice=(Advice(10.0, 12, fake.LATE_ARM, True),))
+    texts, pixels = draw(CuesOverlay(), snapshot, **cue_scene(snapshot))
+    assert texts == ["Left arm is on time now", "was 83 ms · counts 3 and 7 · sure"]
+    assert len(places_of(pixels, "good")) > 50 and len(places_of(pixels, "accent")) == 0
+
+
+def test_cues_keep_to_their_area_and_apart() -> None:
+    area = QRectF(100, 10, 600, 430)
+    snapshot = fake.judged()
+    for below in (False, True):
+        one, two = cue_boxes(snapshot, area, below, THEME)
+        assert area.contains(one) and area.contains(two) and not one.intersects(two)
+        assert (two.bottom() == area.bottom()) if below else (one.top() == area.top())
+    three = fake.judged(advice=(*snapshot.advice, Advice(10.0, 12, fake.LATE_ARM)))
+    assert len(cue_boxes(three, area, False, THEME)) == 2, "never more than two"
+    assert cue_boxes(fake.snapshot(), area, False, THEME) == ()
+
+
+def test_cues_speak_of_the_reference_only_where_there_is_one() -> None:
+    lean = Cue("torso", "posture", 12.2, "°", (), 0.9, 20.0)
+    for against, words in ((True, "Lean: 12° off the reference"), (False, "Lean: 12° from upright")):
+        said = fake.assessment(quality=Quality(71.0, 36.0, "B", None, against))
+        score = dataclasses.replace(fake.scores()[-1], assessment=said)
+        snapshot = fake.judged(primitives=(score,), advice=(Advice(10.0, 12, lean),))
+        assert draw(CuesOverlay(), snapshot, **cue_scene(snapshot))[0][0] == words
+
+
+def test_the_letters_of_the_sides_are_not_under_a_cue() -> None:
+    picture = PictureMap(QRectF(0, 0, WIDTH, HEIGHT), True)
+    wrists = picture.to_stage(fake.IMAGE_JOINTS[[20, 21]])
+    free = draw(SkeletonOverlay(), fake.snapshot())[1]
+    for (x, y), role in zip(wrists, ("left_side", "right_side"), strict=True):
+        box = QRectF(x - 40, y - 20, 80, 40)
+        texts, pixels = draw(SkeletonOverlay(), fake.snapshot(), cue_boxes=(box,))
+        assert sorted(texts) == ["L", "R"]
+        changed = np.abs(pixels.astype(int) - free).sum(axis=2) > 60
+        assert changed[round(y) - 12 : round(y) + 12, round(x) - 12 : round(x) + 12].any(), role
+
+
+def heat_pixels(**values: Any) -> int:
+    plain = draw(SkeletonOverlay(), fake.judged(**values), heat=False)[1].astype(int)
+    warm = draw(SkeletonOverlay(), fake.judged(**values))[1].astype(int)
+    return int((np.abs(plain - warm).sum(axis=2) > 30).sum())
+
+
+def test_skeleton_heat_is_on_the_limb_that_cost_most() -> None:
+    plain = draw(SkeletonOverlay(), fake.judged(), heat=False)[1].astype(int)
+    warm = draw(SkeletonOverlay(), fake.judged())[1].astype(int)
+    columns = np.nonzero(np.abs(plain - warm).sum(axis=2) > 30)[1]
+    # In the mirror the dancer's left arm is on the left of the screen.
+    assert (columns < WIDTH / 2).sum() > 1.5 * (columns > WIDTH / 2).sum() > 0
+
+
+def test_skeleton_heat_fades_and_ends() -> None:
+    fresh, fading, over = (
+        heat_pixels(primitives=fake.scores(stop=10.0 - age)) for age in (0.5, HEAT_SECONDS - 0.5, HEAT_SECONDS + 0.1)
+    )
+    assert fresh > fading > 0 == over
+    assert heat_pixels(primitives=fake.scores((None,))) == 0
+
+
+def test_debug_says_where_the_encoders_run() -> None:
+    assert "Encoders run on CPU" in draw(DebugOverlay(), fake.judged(), debug=True)[0]
+    assert not any("Encoders" in text for text in draw(DebugOverlay(), fake.snapshot(), debug=True)[0])
+
+
+def test_gauge_in_a_low_place_is_a_bar() -> None:
+    def filled(msr: float) -> np.ndarray:
+        snapshot = fake.snapshot(synchrony_32=fake.synchrony(msr=msr))
+        return places_of(draw(GaugeOverlay(), snapshot, 165, 47)[1], "accent")
+
+    assert np.ptp(filled(0.9)[:, 0]) > 3 * np.ptp(filled(0.2)[:, 0]) > 0
+    texts, _ = draw(GaugeOverlay(), fake.snapshot(), 165, 47)
+    assert {"in time", "82 %"} <= set(texts)
+    assert digits(draw(GaugeOverlay(), fake.unknown(), 165, 47)[0]) == []

@@ -3,19 +3,25 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QHelpEvent, QImage
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QInputDialog, QToolTip
 
 from dancecoach.errors import DancecoachError
 from dancecoach.types import PoseTrack
 from dancecoach.ui.part_table import PartTable
 from dancecoach.ui.review import ReviewWindow
+from dancecoach.ui.review_model import ReviewStore
+from dancecoach.ui.services import Services
 from dancecoach.ui.skeleton_view import SkeletonView
 from dancecoach.ui.theme import make_theme
+from dancecoach.ui.timeline import Timeline
 
 from . import fake, fake_sessions
 
@@ -246,3 +252,114 @@ def test_the_newest_session_opens_where_somebody_is_first_seen(application: obje
     assert made.playback.position == pytest.approx(late.track.times[0])
     assert made.timeline.position == pytest.approx(late.track.times[0])
     made.close()
+
+
+# ---- what the coach said
+
+
+@pytest.fixture
+def judged(application: object, wait_until: Wait) -> Iterator[ReviewWindow]:
+    store = fake_sessions.FakeStore()
+    sessions = ReviewStore(
+        store.list_sessions, lambda folder: fake_sessions.session(folder=folder, judged=True), store.export
+    )
+    made = ReviewWindow(sessions, FOLDER, learn=learned)
+    made.resize(1280, 720)
+    made.show()
+    wait_until(lambda: made._session is not None)
+    LEARNED.clear()
+    yield made
+    made.close()
+
+
+LEARNED: list[tuple[str, Path, int]] = []
+
+
+def learned(name: str, folder: Path) -> None:
+    if name == "bad":
+        raise DancecoachError("This session has no beats.", "Record one with music.")
+    LEARNED.append((name, folder, threading.get_ident()))
+
+
+def test_the_eight_count_at_the_cursor_is_told_in_words(judged: ReviewWindow) -> None:
+    judged.playback.seek(21.0)
+    text = judged.verdict.text()
+    assert text.startswith("Quality C, 66 of 100 (90 % sure: 56 to 76), against the reference")
+    assert "salsa, sure" in text and "Left arm 80 ms late on 3 and 7" in text
+    judged.playback.seek(13.0)
+    assert judged.verdict.text() == "Quality – unknown: Feet out of frame\nunknown style"
+    judged.playback.seek(48.0)
+    assert judged.verdict.text() == ""
+    assert judged.verdict.textFormat() == Qt.TextFormat.PlainText
+
+
+def shot(timeline: Timeline) -> np.ndarray:
+    image = timeline.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+def test_the_timeline_has_grades_and_limbs_where_they_are_known(judged: ReviewWindow, window: ReviewWindow) -> None:
+    timeline = judged.timeline
+    assert timeline.judged and not window.timeline.judged
+    blocks, offsets, axis = timeline.rows()
+    places = [timeline.quality_row(), blocks, offsets, *timeline.limb_rows(), axis]
+    for upper, lower in pairwise(places):
+        assert upper.bottom() <= lower.top() + 0.01 and upper.height() > 8
+    timeline.set_time(0.0)
+    picture, theme = shot(timeline), timeline._theme
+    row = timeline.quality_row()
+    for index, letter in enumerate("dcc-ecbbbaab"):
+        x, y = round(timeline.x_of(4.0 * index + 0.4)), round(row.center().y())
+        wanted = theme.color(f"grade_{letter}" if letter != "-" else "background").getRgb()[:3]
+        near = np.abs(picture[y - 6 : y + 7, x - 3 : x + 4].astype(int) - wanted).max(axis=2) <= 8
+        assert near.any(), letter
+
+
+def test_limbs_that_cost_more_stand_higher_in_the_strip(judged: ReviewWindow) -> None:
+    timeline = judged.timeline
+    timeline.set_time(47.9)
+    picture = shot(timeline).astype(int)
+
+    def height(limb: int, number: int) -> int:
+        row = timeline.limb_rows()[limb]
+        column = picture[round(row.top()) + 1 : round(row.bottom()) - 1, round(timeline.x_of(4.0 * number + 2.0))]
+        panel = timeline._theme.color("panel").getRgb()[:3]
+        return int((np.abs(column - panel).sum(axis=1) > 40).sum())
+
+    left_arm, right_arm, left_leg = 0, 1, 2
+    assert height(left_arm, 4) > height(right_arm, 4) > height(left_leg, 4) == 0
+    assert height(left_arm, 4) > height(left_arm, 9) > 0
+    assert height(left_arm, 3) == 0, "unknown is not nothing lost, but nothing is shown"
+
+
+def test_the_timeline_tells_more_where_the_pointer_rests(
+    judged: ReviewWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(QToolTip, "showText", lambda where, text, *rest: told.append(text))
+    for place in (QPoint(round(judged.timeline.x_of(21.0)), 20), QPoint(3, 20)):
+        QApplication.sendEvent(judged.timeline, QHelpEvent(QEvent.Type.ToolTip, place, place))
+    assert "Eight-count 6" in told[0] and "66 of 100" in told[0] and "counts 3 and 7" in told[0]
+    assert "Click to go there" in told[1]
+
+
+def test_a_choreography_is_learned_beside_the_window(
+    judged: ReviewWindow, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *arguments: ("  Routine A ", True))
+    judged.learn_button.click()
+    wait_until(lambda: judged.message.text() == "Learned: Routine A")
+    ((name, folder, thread),) = LEARNED
+    assert (name, folder) == ("Routine A", FOLDER / "one") and thread != threading.get_ident()
+    monkeypatch.setattr(QInputDialog, "getText", lambda *arguments: (" ", True))
+    judged.learn_button.click()
+    assert len(LEARNED) == 1
+    judged.learn("bad")
+    wait_until(lambda: judged.message.text() == "This session has no beats. Record one with music.")
+
+
+def test_learning_is_offered_where_somebody_can_learn(window: ReviewWindow, judged: ReviewWindow) -> None:
+    assert judged.learn_button.isVisible() and not window.learn_button.isVisible()
+    with pytest.raises(DancecoachError):
+        Services().learn_choreography("Routine A", FOLDER)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from dancecoach.config import Latency, Settings
 from dancecoach.ui.services import Services
@@ -31,6 +32,40 @@ def test_untouched_settings_come_back_as_they_were() -> None:
             camera, "m", latency
         )
         assert SettingsDialog(settings, SERVICES).settings() == settings
+
+
+def test_what_the_coach_says_is_switched_here() -> None:
+    settings = Settings(cues=False, heat_map=False, speak=True, speech_volume=0.333, reference="/motion/a.bvh")
+    assert SettingsDialog(settings, SERVICES).settings() == settings
+    dialog = SettingsDialog(settings, SERVICES)
+    dialog.volume.setValue(50)
+    dialog.speak.setChecked(False)
+    buttons = {button.accessibleName(): button for button in dialog.findChildren(QPushButton)}
+    buttons["No reference"].click()
+    changed = dialog.settings()
+    assert (changed.speech_volume, changed.speak, changed.reference) == (0.5, False, "")
+
+
+def test_a_reference_is_chosen_from_files_and_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    dialog = SettingsDialog(Settings(reference="old"), SERVICES)
+    buttons = {button.text(): button for button in dialog.findChildren(QPushButton)}
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: ("", ""))
+    buttons["File…"].click()
+    assert dialog.reference.text() == "old", "nothing chosen, nothing changed"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: ("/a.npz", ""))
+    buttons["File…"].click()
+    assert dialog.reference.text() == "/a.npz"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: "/sessions/one")
+    buttons["Session…"].click()
+    assert dialog.reference.text() == "/sessions/one"
+
+
+def test_without_a_voice_the_switch_says_so() -> None:
+    dialog = SettingsDialog(Settings(speak=True), SERVICES, None, "This computer has no voice.")
+    assert not dialog.speak.isEnabled() and not dialog.volume.isEnabled()
+    assert dialog.no_voice.text() == "This computer has no voice."
+    assert dialog.settings().speak, "the wish is kept for a computer with a voice"
+    assert SettingsDialog(Settings(), SERVICES).speak.isEnabled()
 
 
 def test_a_camera_that_is_not_plugged_in_stays_chosen() -> None:

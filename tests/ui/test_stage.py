@@ -5,14 +5,18 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt
+from PySide6.QtGui import QHelpEvent, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolTip
 
 from dancecoach.clock import ManualClock
-from dancecoach.types import Notice, Person, VideoFrame
+from dancecoach.types import ChoreographyPlace, Notice, Person, VideoFrame
+from dancecoach.ui.overlays import Scene
+from dancecoach.ui.overlays.strip import placed
 from dancecoach.ui.stage import Stage
+from dancecoach.ui.theme import tip
+from dancecoach.ui.words import score_words
 
 from . import fake
 
@@ -200,3 +204,94 @@ def test_sizes_at_three_metres() -> None:
     theme = widget.theme
     for units in (7.4, 6.4, 12.0, 7.6, 5.2):  # verdict, limbs, gauge, tempo, recording
         assert theme.px(units) >= 0.05 * 720
+
+
+# ---- what the coach says
+
+
+def test_the_parts_of_quality_appear_with_the_first_judgement() -> None:
+    coach = fake.FakeCoach()
+    widget = stage(coach)
+    widget.grab()
+    assert widget._places["strip"].isEmpty()
+    coach.state = fake.judged()
+    widget.grab()
+    assert not widget._places["strip"].isEmpty() and not widget._places["quality"].isEmpty()
+    coach.state = fake.snapshot(provider="CPU")
+    widget.grab()
+    assert not widget._places["strip"].isEmpty(), "a coach that will judge has room for it from the start"
+
+
+def cue_rows(widget: Stage) -> tuple[QRectF, ...]:
+    """Return where the cues of the coach's state are written."""
+    snapshot = widget.coach.snapshot()
+    return widget._cue_boxes(snapshot, Scene(snapshot, 10.0, widget.picture))
+
+
+def test_cues_cover_neither_count_nor_needle() -> None:
+    for size in ((1280, 720), (1920, 1080), (800, 600), (720, 1280)):
+        for large in (False, True):
+            widget = stage(fake.FakeCoach(fake.judged()), size, large=large)
+            widget.grab()
+            boxes = cue_rows(widget)
+            assert len(boxes) == 2
+            for name in ("count", "needle", "verdict", "strip", "quality", "status"):
+                assert not any(box.intersects(widget._places[name]) for box in boxes), (size, large, name)
+
+
+def test_cues_go_where_they_hide_less_and_stay_there() -> None:
+    joints = fake.IMAGE_JOINTS.copy()
+    joints[:, 1] = 0.55 + 0.4 * (joints[:, 1] - 0.2) / 0.72  # all in the lower half
+    low = dataclasses.replace(fake.pose(), image_joints=joints)
+    high = dataclasses.replace(low, image_joints=np.column_stack((joints[:, 0], joints[:, 1] - 0.5)))
+    for pose, other, below in ((low, high, False), (high, low, True)):
+        coach = fake.FakeCoach(fake.judged(pose=pose))
+        widget = stage(coach)
+        widget.grab()
+        boxes = cue_rows(widget)
+        middle = widget._places["picture"].center().y()
+        assert (boxes[0].center().y() > middle) == below
+        coach.state = fake.judged(pose=other)
+        widget.grab()
+        assert cue_rows(widget) == boxes, "a text that is being read does not jump"
+
+
+def test_cues_make_room_for_notices() -> None:
+    coach = fake.FakeCoach(fake.judged(notices=(Notice("dark", "Too dark.", "Turn on a light."),)))
+    widget = stage(coach)
+    widget.grab()
+    assert not any(box.intersects(QRectF(0, 0, 1280, 100)) for box in cue_rows(widget))
+
+
+def test_cues_and_heat_can_be_switched_off() -> None:
+    coach = fake.FakeCoach(fake.judged())
+    widget = stage(coach)
+    everything = pixels(widget)
+    widget.show_cues = False
+    no_cues = pixels(widget)
+    widget.show_heat = False
+    nothing = pixels(widget)
+    coach.state = fake.judged(advice=())
+    assert not alike(everything, no_cues) and not alike(no_cues, nothing)
+    assert alike(nothing, pixels(widget))
+
+
+def test_the_strip_tells_more_at_a_touch(monkeypatch: pytest.MonkeyPatch) -> None:
+    coach = fake.FakeCoach(fake.judged())
+    widget = stage(coach)
+    widget.grab()
+    told: list[str] = []
+    monkeypatch.setattr(QToolTip, "showText", lambda where, text, *rest: told.append(text))
+    strip = widget._places["strip"]
+    place = placed(strip, coach.state.primitives, widget.theme)[3][1].center().toPoint()
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place)
+    assert "Eight-count 4" in told[0] and "unknown: Feet out of frame" in told[0]
+    QApplication.sendEvent(widget, QHelpEvent(QEvent.Type.ToolTip, place, place))
+    assert told[1] == told[0]
+    assert coach.calls == [], "nobody is followed by a touch of the strip"
+
+
+def test_names_are_no_markup_in_tool_tips() -> None:
+    place = ChoreographyPlace("<b>x</b>", 1, False, 0.9)
+    score = dataclasses.replace(fake.scores()[-1], assessment=fake.assessment(place=place))
+    assert "<b>" not in tip(score_words(score)) and "&lt;b&gt;" in tip(score_words(score))

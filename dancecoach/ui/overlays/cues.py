@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPen
 
 from dancecoach.types import Advice, Floats, Snapshot
 from dancecoach.ui.overlays.base import LEFT, WRAP, Scene, line_pen, write
-from dancecoach.ui.theme import Theme, text_width, wrapped_height
+from dancecoach.ui.theme import Theme, font_of, text_width, wrapped_height
 from dancecoach.ui.words import advice_words, cue_evidence
 
 _TITLE, _EVIDENCE = 4.7, 2.9  # hundredths of the window
@@ -31,7 +31,7 @@ def cue_boxes(snapshot: Snapshot, area: QRectF, below: bool, theme: Theme) -> tu
             text_width(cue_evidence(advice.cue, advice.praise), theme.px(_EVIDENCE), False),
         )
         width = min(longest + margins + 2, area.width())
-        pixels = theme.px(_TITLE * _fit(text, width - margins, theme))
+        pixels = _pixels(text, width - margins, theme)
         title = wrapped_height(text, width - margins, pixels, True)
         sizes.append((width, min(title, 2.6 * pixels) + (_EVIDENCE + 1.6) * unit))
     gap = 0.8 * unit
@@ -50,10 +50,12 @@ def joints_under(boxes: Sequence[QRectF], points: Floats) -> int:
     return sum(any(box.contains(QPointF(x, y)) for box in boxes) for x, y in known.tolist())
 
 
-def _fit(text: str, width: float, theme: Theme) -> float:
-    """Return the share of the full size in which a sentence is one line; 1 where that would be too small."""
-    needed = text_width(text, theme.px(_TITLE), True)
-    return 1.0 if needed <= width or needed * _SMALLEST > width else 0.99 * width / needed
+def _pixels(text: str, width: float, theme: Theme) -> int:
+    """Return the size of a sentence: one in which it is a single line, or the full one where that is too small."""
+    full = theme.px(_TITLE)
+    sizes = range(full, int(_SMALLEST * full) - 1, -1)
+    # Not by proportion: letters grow in steps.
+    return next((pixels for pixels in sizes if text_width(text, pixels, True) <= width - 1), full)
 
 
 def _title(snapshot: Snapshot, advice: Advice) -> str:
@@ -84,8 +86,9 @@ class CuesOverlay:
             text = _title(snapshot, advice)
             title = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - _EVIDENCE * unit - 0.3 * unit)
             painter.setPen(theme.color("text"))
-            for shrink in (_fit(text, title.width(), theme), 0.85, 0.7, 0.55):
-                font = theme.font(_TITLE * shrink, True)
+            pixels = _pixels(text, title.width(), theme)
+            for shrink in (1.0, 0.85, 0.7, 0.55):
+                font = font_of(round(shrink * pixels), True)
                 if wrapped_height(text, title.width(), font.pixelSize(), True) <= title.height() + 1:
                     break
             painter.setFont(font)

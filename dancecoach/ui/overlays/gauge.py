@@ -54,11 +54,11 @@ class GaugeOverlay:
         value = None if synchrony is None else synchrony.msr
         flat = inner.height() < 8.5 * unit
         number = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - 1.8 * unit)
-        label = number.adjusted(0, 0, -0.55 * number.width(), 0)
+        label = number.adjusted(0, 0, -0.61 * number.width(), 0)
         if not flat:
             number.setTop(head.bottom())
         size = min(8.0, 1.15 * number.height() / theme.px(1.0))
-        place = number.adjusted(0.42 * number.width() if flat else 0.0, 0, 0, 0)
+        place = number.adjusted(0.43 * number.width() if flat else 0.0, 0, 0, 0)
         if flat:
             small = 2.9 / (LARGE_TYPE if theme.large else 1.0)
             write(painter, label, "in time", theme, small, "muted", False, LEFT)

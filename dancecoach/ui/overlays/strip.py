@@ -14,6 +14,7 @@ from dancecoach.ui.theme import Theme
 from dancecoach.ui.words import UNKNOWN, grade_letter, percent, signed_ms
 
 _WIDEST, _NARROWEST = 14.0, 4.2  # of a block, hundredths of the window
+_MOST = 100  # blocks on the widest screen
 _DETAILED = 11.0  # from which width on a block shows synchrony too
 
 
@@ -21,7 +22,7 @@ def placed(rect: QRectF, scores: Sequence[PrimitiveScore], theme: Theme) -> list
     """Return the newest eight-counts that have room in `rect` and their places, from left to right."""
     unit = theme.px(1.0)
     inner = rect.adjusted(0.6 * unit, 0.6 * unit, -0.6 * unit, -0.6 * unit)
-    shown = list(scores)[-max(int(inner.width() / (_NARROWEST * unit)), 1) :]
+    shown = list(scores)[-min(max(int(inner.width() / (_NARROWEST * unit)), 1), _MOST) :]
     if not shown or inner.isEmpty():
         return []
     step = min(inner.width() / len(shown), _WIDEST * unit)
@@ -43,7 +44,7 @@ class StripOverlay:
     """A block for each eight-count: the colour and letter of its grade, with room its MSR and offset beside it."""
 
     def state(self, scene: Scene) -> object | None:
-        """Return the grades and the synchrony of all eight-counts."""
+        """Return grade and synchrony of every eight-count that may be shown."""
         return tuple(
             (
                 score.index,
@@ -51,7 +52,7 @@ class StripOverlay:
                 score.synchrony.msr,
                 score.synchrony.offset_ms,
             )
-            for score in scene.snapshot.primitives
+            for score in scene.snapshot.primitives[-_MOST:]
         )
 
     def paint(self, painter: QPainter, rect: QRectF, scene: Scene, theme: Theme) -> None:
