@@ -26,6 +26,7 @@ from dancecoach.training.train_motion import Judge, Pool, Recipe, even, read_poo
 
 _log = logging.getLogger(__name__)
 _SHARDS = 12  # of the training pool, that the comparisons are trained on
+_MODALITIES = "Modalities, on takes that have music: nearly all are salsa, so style says nothing here"
 _WORDS = {
     "salsa": (
         "a couple dance to fast latin music with steps on one two three and five six seven",
@@ -65,7 +66,7 @@ def make_tables(work: Path, minutes: float, seed: int) -> dict[str, Any]:
     assert best is not None
     tables["Style with and without prompts, on the frozen graph encoder"] = _prompts(best, pool, test, seed)
     if (work / "music_train").is_dir():
-        tables["Modalities (takes that have music)"] = _modalities(best, work, seed)
+        tables[_MODALITIES] = _modalities(best, work, seed)
     path.write_text(json.dumps(tables, indent=1), encoding="utf-8")
     return tables
 
