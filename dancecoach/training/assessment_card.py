@@ -230,9 +230,9 @@ def _music(music: Mapping[str, Any]) -> str:
 
 A causal recurrent network over streaming features (`perception/music_features.py`), trained to agree with the motion
 danced to that music (InfoNCE; other music and shifted music are wrong), {music.get("steps", 0)} steps in
-{music.get("minutes", 0):g} min on {music.get("sequences", 0)} pieces. The music was composed to the dancers' own rhythm,
-as the recordings have none. The synchrony rate (MSR) is a guess from both encoders, for comparison only: the app shows
-the measured one. Where its error is above the variance of the truth, saying the mean would be better.
+{music.get("minutes", 0):g} min on {music.get("sequences", 0)} pieces. The music was composed to the dancers' own
+rhythm, as the recordings have none. The synchrony rate (MSR) is a guess from both encoders, for comparison only: the
+app shows the measured one. Where its error is above the variance of the truth, saying the mean would be better.
 
 {_table(("figure, held-out takes", "value"), rows)}"""
 
@@ -245,9 +245,9 @@ def _tables(tables: Mapping[str, Any]) -> str:
         heads = tuple(rows[0])
         parts.append(f"{title}\n\n{_table(heads, [tuple(_number(row[head]) for head in heads) for row in rows])}")
     return (
-        "## Comparisons\n\nSmall trainings of about a minute each on part of a busy core (70 to 120 steps), the same clips "
-        "for all, judged on held-out clips. So little training tells encoders apart by how fast they learn, if at "
-        "all.\n\n" + "\n\n".join(parts)
+        "## Comparisons\n\nSmall trainings of about a minute each on part of a busy core (70 to 120 steps), the same "
+        "clips for all, judged on held-out clips. So little training tells encoders apart by how fast they learn, "
+        "if at all.\n\n" + "\n\n".join(parts)
     )
 
 
