@@ -101,8 +101,8 @@ def assemble(
 ) -> tuple[JudgeModule, float, dict[str, Any]]:
     """Return the heads that do best on validation takes, their threshold of distance, and all variants' figures.
 
-    The variants are compared after half the `epochs`, by rank correlation and by how often they name the right limb;
-    the best is trained `members` times in full. Figures on `held_out` clips decide nothing.
+    The variants are compared after half the `epochs`, by their likelihood; the best is trained `members` times in
+    full. Figures on `held_out` clips decide nothing.
     """
     size = training.inputs.shape[2]
     mapped_only = [(mapped_deductions(each.maps), None) for each in (validation, held_out)]
@@ -112,14 +112,14 @@ def assemble(
         said = [deductions_of(heads, each, columns) for each in (validation, held_out)]
         table[name] = _row(said, (validation, held_out))
         _log.info("%s: %s", name, table[name])
-    best = max(columns_of(size), key=lambda name: float(table[name]["srcc"]) + float(table[name]["limb"]))
+    best = min(columns_of(size), key=lambda name: float(table[name]["nll"]))
     columns = columns_of(size)[best]
     found = [train_heads(training.inputs, training.truth, columns, seed + n, epochs) for n in range(members)]
     told, spread = _together(found, validation, columns)
     mapped = mapped_deductions(validation.maps)
     mixes = {mix: (1 - mix) * told + mix * mapped for mix in (0.0, 0.15, 0.3, 0.5, 0.7)}
     scores = {mix: figures(one, spread, validation) for mix, one in mixes.items()}
-    mix = max(scores, key=lambda each: scores[each]["srcc"] + scores[each]["limb"])
+    mix = min(scores, key=lambda each: scores[each]["rmse"])
     calibration = _calibrated(mix, mixes[mix], spread, validation)
     aside, aside_spread = _together(found, held_out, columns)
     aside = (1 - mix) * aside + mix * mapped_deductions(held_out.maps)
