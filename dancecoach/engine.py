@@ -51,7 +51,7 @@ from dancecoach.types import (
 
 log = logging.getLogger(__name__)
 
-_MEASURE_EVERY = 0.25  # s between two measurements of synchrony
+_MEASURE_EVERY = 0.5  # s between two measurements of synchrony
 _WATCHED = 2.0  # s of poses that the encoder may be behind
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
 _SHOWN_PRIMITIVES = 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from dancecoach.assessment.kinematics import CHAIN_JOINTS, heading, turned
 from dancecoach.types import JOINT_PARENTS, LIMBS, SURE, BeatGrid, Floats, PoseTrack
@@ -16,10 +17,36 @@ _WAVERING = 0.12  # of its length, median change of a long bone that no body sho
 _WAVERING_MONOCULAR = 0.25
 _JUMP, _JUMP_MONOCULAR = 12.0, 20.0  # m/s; faster than a body goes
 _JUMPS = 0.02  # share of poses that may jump
+_MENDABLE = 0.25  # share of poses around which lost markers are interpolated
 _SWAP = 0.35  # m in one pose that the whole body goes, or another one is seen
 _EXCHANGED = 6.0  # m/s, median of the joints against the pelvis
 _LONG_BONES = (4, 5, 7, 8, 18, 19, 20, 21)
 _PARENTS = np.array(JOINT_PARENTS)
+
+
+def mended(track: PoseTrack) -> PoseTrack:
+    """Return a motion capture whose lost markers are interpolated: joints that jump, in few poses; else the track."""
+    if track.monocular or len(track) < 4:
+        return track
+    room = track.joints + track.roots[:, None]
+    if not np.isfinite(room).all():
+        return track
+    speed = np.linalg.norm(np.diff(room, axis=0), axis=2) / np.diff(track.times)[:, None]
+    leaps = speed > _JUMP
+    if not leaps.any() or np.any(leaps.mean(axis=1) > 0.5):
+        return track  # whoever leaps as a whole is another person
+    bad = np.zeros(room.shape[:2], dtype=bool)
+    bad[1:] |= leaps
+    bad[:-1] |= leaps
+    bad = binary_dilation(bad, np.ones((3, 1)))
+    if bad.any(axis=1).mean() > _MENDABLE:
+        return track
+    for joint in np.flatnonzero(bad.any(axis=0)):
+        good = ~bad[:, joint]
+        for axis in range(3):
+            room[~good, joint, axis] = np.interp(track.times[~good], track.times[good], room[good, joint, axis])
+    roots = room[:, 0]
+    return PoseTrack(track.times, room - roots[:, None], roots, track.visibility, track.monocular)
 
 
 def why_not(track: PoseTrack, start: float, stop: float) -> str | None:

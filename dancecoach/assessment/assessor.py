@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dancecoach.assessment import cues as cueing
-from dancecoach.assessment.abstaining import beat_unsure, why_not
+from dancecoach.assessment.abstaining import beat_unsure, mended, why_not
 from dancecoach.assessment.choreography import Choreography, Placed, place, steps_of
 from dancecoach.assessment.comparison import Comparison, chain_of, compare
 from dancecoach.assessment.encoders import Judgement
@@ -114,7 +114,7 @@ class Assessor:
         labels : sequence of Label
             Of prompts and prototypes; they go before the encoders' own.
         """
-        track = window(track, primitive)
+        track = mended(window(track, primitive))
         reason = why_not(track, primitive.start, primitive.stop)
         if reason is not None:
             return Assessment(Quality(reason=reason))
@@ -142,6 +142,8 @@ class Assessor:
             return Assessment(Quality(reason=no_judgement), tuple(said), found)
         if not judgement.familiar:
             return Assessment(Quality(reason="unlike anything seen"), tuple(said))
+        if judgement.dancing < 0.5:
+            return Assessment(Quality(reason="this is not dancing"), tuple(said))
         if judgement.variance > (_VAGUE_MONOCULAR if track.monocular else _VAGUE) ** 2:
             return Assessment(Quality(reason=_UNSURE_ALONE), tuple(said), found)
         quality = _quality(judgement.mean, judgement.variance, against=False)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dancecoach.assessment.abstaining import mended
 from dancecoach.assessment.comparison import Reference
 from dancecoach.assessment.fitting import MARGIN
 from dancecoach.assessment.kinematics import Body, body_of
@@ -27,7 +28,6 @@ _KNOWN = 0.36  # rad, distance up to which a movement is that of a choreography
 _SURE = 0.25  # rad, distance at which nobody doubts
 _APART = 1.2  # times the distance that any other place has to have, where somebody may doubt
 _PACE = 0.03  # of the speed, by which both may differ that danced to the same music
-_TOGETHER = 1.3, 0.06  # of the best distance, and rad more, up to which both started together
 _FAR = 0.45  # s; later than that is not looked for
 _LATE = 0.6  # beats up to which the nearest beat is not the one meant, where counts say so
 
@@ -69,6 +69,7 @@ class Choreography:
 
     def __init__(self, name: str, track: PoseTrack, grid: BeatGrid | None = None) -> None:
         self.name = name
+        track = mended(track)
         self.grid = grid if grid is not None and len(grid.beat_times) >= 2 else None
         body = body_of(track)
         self.postures = Postures(body)
@@ -150,9 +151,7 @@ def _anchors(
         if first + len(beats) <= len(times):
             return (beats, times[first : first + len(beats)]), True
     ends = np.array([primitive.start, primitive.stop])
-    factor, more = _TOGETHER
-    here = abs(found.start - primitive.start) < _FAR and abs(found.speed - 1) < _PACE
-    if here or found.near <= factor * found.distance + more:
+    if abs(found.start - primitive.start) < _FAR and abs(found.speed - 1) < _PACE:
         return (ends, ends), True
     length = (primitive.stop - primitive.start) * found.speed
     return (ends, np.array([found.start, found.start + length])), False

@@ -96,10 +96,18 @@ def _counts(where: Floats, primitive: Primitive) -> tuple[int, ...]:
 
 def from_synchrony(synchrony: Synchrony, primitive: Primitive) -> tuple[Cue, ...]:
     """Return the cues for what is early or late against the music: of the body, or of limbs that differ from it."""
-    body = _timing(synchrony, primitive)
+    whole = synchrony.offset_ms
+    if whole is None:
+        return ()  # where the whole keeps to no beat, a limb's distance from it is nobody's fault
+    offsets = [part.offset_ms for part in synchrony.parts if part.offset_ms is not None]
+    along = [offset for offset in offsets if offset * whole > 0 and abs(offset) >= abs(whole) / 2]
+    body = _timing(synchrony, primitive) if 2 * len(along) > len(offsets) else None
     if body is not None:
         return (body,)
-    return tuple(cue for cue in (_timing(part, primitive) for part in synchrony.parts) if cue is not None)
+    # What most limbs do is what one limb differs from.
+    usual = float(np.median(offsets)) if offsets else whole
+    limbs = [part for part in synchrony.parts if abs((part.offset_ms or 0.0) - usual) >= _OFF]
+    return tuple(cue for cue in (_timing(part, primitive) for part in limbs) if cue is not None)
 
 
 def _timing(synchrony: Synchrony, primitive: Primitive) -> Cue | None:

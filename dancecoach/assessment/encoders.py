@@ -161,10 +161,14 @@ class MotionEncoder:
 
     def step(self, time: float, joints: Floats, visibility: Floats, grid: BeatGrid | None = None) -> None:
         """Add a pose at `time` s: joints (22, 3) m, visibility (22,), and the beats as they are known now."""
-        fresh, times, features = self._stream.step(time, joints, visibility, grid)
-        if fresh:
-            self._begin()
-        self.feed(times, features)
+        self.follow(np.array([time]), joints[None], visibility[None], grid)
+
+    def follow(self, times: Floats, joints: Floats, visibility: Floats, grid: BeatGrid | None = None) -> None:
+        """Add poses at `times` (N,) s: joints (N, 22, 3) m, visibility (N, 22); as one by one, but cheaper."""
+        for fresh, moments, features in self._stream.steps(times, joints, visibility, grid):
+            if fresh:
+                self._begin()
+            self.feed(moments, features)
 
     def feed(self, times: Floats, features: Array) -> None:
         """Add features (N, 22, 21) of even frames at times (N,) s, as `step` finds them."""
@@ -350,8 +354,7 @@ class Encoders:
         self.motion.reset()
         if self.music is not None:
             self.music.reset()
-        for time, joints, visibility in zip(track.times, track.joints, track.visibility, strict=True):
-            self.motion.step(float(time), joints, visibility, grid)
+        self.motion.follow(track.times, track.joints, track.visibility, grid)
 
 
 def load_encoders(folder: Path = MODELS, kept: float = KEPT) -> Encoders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ _SPEEDS = np.arange(85, 117, 3) / 100.0  # 1 is among them
 _BONES = (3, 9, 15, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)  # trunk, head and limbs
 _MIRRORED = [_BONES.index(MIRROR_JOINTS[joint]) for joint in _BONES]
 _WEIGHTS = np.sqrt([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0])
-_NEAR = 0.4  # s
+_NEAR = 0.45  # s; as late as is looked for
+_AS_GOOD = 1.3, 0.06  # of the least distance, and rad more, up to which a place is as good
 _PLAINLY = 0.8  # of the unmirrored distance that the mirrored one has to be below
 
 
@@ -25,7 +27,7 @@ class Found:
     """The best place: `start` s in the longer one, `speed` of the shorter (1.1 is faster), `mirrored`, `distance`.
 
     `distance` is the root mean square angle between bones, rad; `others` the least distance anywhere else (more than
-    half the length away); `near` the least distance within 0.4 s of where it was expected, at its own speed.
+    half the length away).
     """
 
     start: float
@@ -33,7 +35,6 @@ class Found:
     mirrored: bool
     distance: float
     others: float
-    near: float
 
 
 class Postures:
@@ -64,6 +65,23 @@ class Postures:
 
 def _mirror(postures: Floats) -> Floats:
     return np.asarray(postures[:, _MIRRORED] * np.array([-1.0, 1.0, 1.0]))
+
+
+_Candidate = tuple[float, float, bool, float, Floats, Floats]
+
+
+def _near(candidates: Sequence[_Candidate], mirrored: bool, expected: float | None) -> _Candidate | None:
+    """Return the best place close to where the movement is expected, at its own speed."""
+    if expected is None:
+        return None
+    for _, speed, own_mirrored, _, places, course in candidates:
+        if own_mirrored != mirrored or abs(speed - 1) > 0.015:
+            continue
+        close = np.flatnonzero(np.abs(places[: len(course)] - expected) < _NEAR)
+        if len(close):
+            index = int(close[course[close].argmin()])
+            return float(places[index]), speed, mirrored, float(course[index]), places, course
+    return None
 
 
 def _refined(
@@ -97,10 +115,10 @@ def locate(
 ) -> Found | None:
     """Return where the dancer's movement from `start` to `stop` s is in `longer`; None when that is too short.
 
-    `expected` s is where in `longer` it would start if nothing were moved.
+    `expected` s is where in `longer` it would start if nothing were moved; it is preferred among repeats.
     """
     distances: dict[bool, float] = {}
-    candidates: list[tuple[float, float, bool, float, Floats, Floats]] = []
+    candidates: list[_Candidate] = []
     for speed in _SPEEDS:
         count = max(4, round((stop - start) * _RATE * speed))
         when = np.linspace(start, stop, count, endpoint=False)
@@ -129,13 +147,11 @@ def locate(
     chosen = min(
         (each for each in candidates if each[2] == mirrored), key=lambda each: each[3] * (1 + 0.3 * abs(each[1] - 1))
     )
+    near = _near(candidates, mirrored, expected)
+    if near is not None and near[3] <= _AS_GOOD[0] * chosen[3] + _AS_GOOD[1]:
+        chosen = near  # of places that are as good, such as repeats, the one where it is expected
     place, speed, _, distance, places, course = chosen
     place, speed, distance = _refined(dancer, (start, stop), longer, mirrored, (place, speed, distance))
     away = np.abs(places[: len(course)] - place) > (stop - start) / 2
     others = float(course[away].min()) if away.any() else np.inf
-    near = np.inf
-    for _, own_speed, own_mirrored, _, places, course in candidates:
-        if expected is not None and own_mirrored == mirrored and abs(own_speed - 1) < 0.015:
-            close = np.abs(places[: len(course)] - expected) < _NEAR
-            near = float(course[close].min()) if close.any() else np.inf
-    return Found(place, speed, mirrored, distance, others, near)
+    return Found(place, speed, mirrored, distance, others)

@@ -274,12 +274,35 @@ class FeatureStream:
 
         `fresh` when a new stretch of motion begins: the first pose, or one after a gap.
         """
-        fresh, times, even, seen = self._resampler.step(time, joints, visibility)
-        if fresh:
-            self._features = MotionFeatures()
-        if len(times) == 0:
-            return fresh, times, np.zeros((0, JOINT_COUNT, CHANNELS), dtype=np.float32)
-        return fresh, times, self._features.block(even, seen, positions_of(grid, times))
+        [stretch] = self.steps(np.array([time]), joints[None], visibility[None], grid)
+        return stretch
+
+    def steps(
+        self, times: Floats, joints: Floats, visibility: Floats, grid: BeatGrid | None = None
+    ) -> list[tuple[bool, Floats, Array]]:
+        """Return what `step` does for poses (N,), (N, 22, 3), (N, 22) at once, a tuple for every stretch of motion.
+
+        Cheaper than one by one, and the same.
+        """
+        found: list[tuple[bool, list[tuple[Floats, Floats, Floats]]]] = [(False, [])]
+        for time, pose, seen in zip(times, joints, visibility, strict=True):
+            fresh, *even = self._resampler.step(float(time), pose, seen)
+            if fresh:
+                found.append((True, []))
+            found[-1][1].append((even[0], even[1], even[2]))
+        stretches = []
+        for fresh, pieces in found:
+            if not pieces:
+                continue
+            if fresh:
+                self._features = MotionFeatures()
+            moments, even_joints, even_seen = (np.concatenate([piece[part] for piece in pieces]) for part in range(3))
+            if len(moments) == 0:
+                features = np.zeros((0, JOINT_COUNT, CHANNELS), dtype=np.float32)
+            else:
+                features = self._features.block(even_joints, even_seen, positions_of(grid, moments))
+            stretches.append((fresh, moments, features))
+        return stretches
 
 
 def sequence(track: PoseTrack, grid: BeatGrid | None = None) -> tuple[Floats, Array]:

@@ -118,10 +118,11 @@ class LiveCoach:
         """Let the encoder see the poses that are newer than those of the last call."""
         if self._encoders is None or self._encoders.motion is None:
             return
-        for pose in poses:
-            if pose.time > self._watched:
-                self._encoders.motion.step(pose.time, pose.joints, pose.visibility, grid)
-                self._watched = pose.time
+        fresh = [pose for pose in poses if pose.time > self._watched]
+        if fresh:
+            track = track_of(fresh)
+            self._encoders.motion.follow(track.times, track.joints, track.visibility, grid)
+            self._watched = fresh[-1].time
 
     def judge(
         self,
