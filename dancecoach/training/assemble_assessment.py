@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from dancecoach.training.assessment_data import Take
 from dancecoach.training.assessment_export import Calibration, JudgeModule, Manifold, manifold_of
 from dancecoach.training.assessment_heads import Heads, Truth
 from dancecoach.training.motion_network import part_sums
-from dancecoach.training.train_motion import PART_MIRROR, Pool, train_heads
+from dancecoach.training.train_motion import PART_MIRROR, Judge, Pool, encode, train_heads
 
 _log = logging.getLogger(__name__)
 _PERCENTILE = 99.0  # of validation clips, that are familiar
@@ -35,9 +36,13 @@ class Encoded:
     take: NDArray[np.str_]
 
     @classmethod
-    def of(cls, pool: Pool, encoded: tuple[Array, Array]) -> Encoded:
-        """Return a pool with what `train_motion.encode` made of it."""
-        return cls(encoded[0], encoded[1], pool.truth, pool.take)
+    def kept(cls, judge: Judge, pool: Pool, path: Path) -> Encoded:
+        """Return a pool encoded, now or before into `path`."""
+        if not path.exists():
+            inputs, maps = encode(judge, pool)
+            np.savez(path, inputs=inputs, maps=maps)
+        with np.load(path, allow_pickle=False) as file:
+            return cls(file["inputs"], file["maps"], pool.truth, pool.take)
 
 
 def columns_of(size: int) -> dict[str, slice]:
@@ -86,42 +91,68 @@ def figures(deductions: Array, variance: Array | None, data: Encoded) -> dict[st
 
 
 def assemble(
-    training: Encoded, validation: Encoded, takes: Sequence[Take], seed: int, members: int = 3, epochs: float = 30.0
+    training: Encoded,
+    validation: Encoded,
+    held_out: Encoded,
+    takes: Sequence[Take],
+    seed: int,
+    members: int = 3,
+    epochs: float = 30.0,
 ) -> tuple[JudgeModule, float, dict[str, Any]]:
     """Return the heads that do best on validation takes, their threshold of distance, and all variants' figures.
 
-    The variants are compared after half the `epochs`, by rank correlation and by how often they name the right limb;
-    the best is trained `members` times in full.
+    The variants are compared after half the `epochs`, by their likelihood; the best is trained `members` times in
+    full. Figures on `held_out` clips decide nothing.
     """
     size = training.inputs.shape[2]
-    table: dict[str, Any] = {"map of the encoder": figures(mapped_deductions(validation.maps), None, validation)}
+    mapped_only = [(mapped_deductions(each.maps), None) for each in (validation, held_out)]
+    table: dict[str, Any] = {"map of the encoder": _row(mapped_only, (validation, held_out))}
     for name, columns in columns_of(size).items():
         heads = train_heads(training.inputs, training.truth, columns, seed, epochs / 2)
-        table[name] = figures(*deductions_of(heads, validation, columns), validation)
+        said = [deductions_of(heads, each, columns) for each in (validation, held_out)]
+        table[name] = _row(said, (validation, held_out))
         _log.info("%s: %s", name, table[name])
-    best = max(columns_of(size), key=lambda name: float(table[name]["srcc"] + table[name]["limb"]))
+    best = min(columns_of(size), key=lambda name: float(table[name]["nll"]))
     columns = columns_of(size)[best]
     found = [train_heads(training.inputs, training.truth, columns, seed + n, epochs) for n in range(members)]
-    each = [deductions_of(heads, validation, columns) for heads in found]
-    told = np.mean([one[0] for one in each], axis=0)
-    spread = np.mean([one[1] for one in each], axis=0) + np.var([quality(one[0]) for one in each], axis=0)
+    told, spread = _together(found, validation, columns)
     mapped = mapped_deductions(validation.maps)
     mixes = {mix: (1 - mix) * told + mix * mapped for mix in (0.0, 0.15, 0.3, 0.5, 0.7)}
     scores = {mix: figures(one, spread, validation) for mix, one in mixes.items()}
-    mix = max(scores, key=lambda each: scores[each]["srcc"] + scores[each]["limb"])
+    mix = min(scores, key=lambda each: scores[each]["rmse"])
     calibration = _calibrated(mix, mixes[mix], spread, validation)
+    aside, aside_spread = _together(found, held_out, columns)
+    aside = (1 - mix) * aside + mix * mapped_deductions(held_out.maps)
+    stretch, floor = calibration.stretch, calibration.floor
     table["shipped"] = {
         "inputs": best,
         "mix": mix,
-        "stretch": calibration.stretch,
-        "floor": calibration.floor,
-        **figures(mixes[mix], calibration.stretch * spread + calibration.floor, validation),
+        "stretch": stretch,
+        "floor": floor,
+        **_row(
+            [(mixes[mix], stretch * spread + floor), (aside, stretch * aside_spread + floor)], (validation, held_out)
+        ),
     }
     _log.info("shipped: %s", table["shipped"])
     corpora = {take.name: f"{take.corpus} {take.style}" if take.style_index >= 0 else take.corpus for take in takes}
     manifold = manifold_of(training.inputs, [corpora[str(name)] for name in training.take])
     threshold = _threshold(manifold, validation)
     return JudgeModule(found, [columns] * members, manifold, calibration), threshold, table
+
+
+def _row(
+    said: Sequence[tuple[Array, Array | None]], data: tuple[Encoded, Encoded]
+) -> dict[str, float | dict[str, float]]:
+    """Return figures on validation clips, and on held-out clips within."""
+    validation, held_out = (figures(*each, of) for each, of in zip(said, data, strict=True))
+    return {**validation, "held out": held_out}
+
+
+def _together(members: Sequence[Heads], data: Encoded, columns: slice) -> tuple[Array, Array]:
+    """Return the mean deductions (N, 5) of several heads, and variances (N,) with their disagreement, points²."""
+    each = [deductions_of(heads, data, columns) for heads in members]
+    told = np.mean([one[0] for one in each], axis=0)
+    return told, np.mean([one[1] for one in each], axis=0) + np.var([quality(one[0]) for one in each], axis=0)
 
 
 def _calibrated(mix: float, deductions: Array, variance: Array, data: Encoded) -> Calibration:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,15 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dancecoach.training.assessment_data import STYLES, Take
+from dancecoach.training.assessment_data import STYLES
 from dancecoach.training.assessment_heads import UNIT, Said
 from dancecoach.training.evaluate_assessment import classification
 from dancecoach.training.motion_network import ENCODERS
-from dancecoach.training.train_motion import Judge, Pool, Recipe, even, make_pool, read_pool, train, weights_of
+from dancecoach.training.train_motion import Judge, Pool, Recipe, even, read_pool, train, weights_of
 
 _log = logging.getLogger(__name__)
 _SHARDS = 12  # of the training pool, that the comparisons are trained on
+_MODALITIES = "Modalities, on takes that have music: nearly all are salsa, so style says nothing here"
 _WORDS = {
     "salsa": (
         "a couple dance to fast latin music with steps on one two three and five six seven",
@@ -40,9 +40,8 @@ _WORDS = {
 Array = NDArray[np.float32]
 
 
-def make_tables(takes: Sequence[Take], work: Path, minutes: float, seed: int) -> dict[str, Any]:
-    """Train and measure every row, `minutes` each; write them to `work`."""
-    make_pool([take for take in takes if take.held_out], 256, work / "test", 99, augmented=False)
+def make_tables(work: Path, minutes: float, seed: int) -> dict[str, Any]:
+    """Train and measure every row on the clips in `work`, `minutes` each; write them there."""
     pool, test = read_pool(work / "train", _SHARDS), read_pool(work / "test")
     path = work / "tables.json"
     tables: dict[str, Any] = {"Encoders and contrastive losses, motion only": [], "Points or grades": []}
@@ -67,7 +66,7 @@ def make_tables(takes: Sequence[Take], work: Path, minutes: float, seed: int) ->
     assert best is not None
     tables["Style with and without prompts, on the frozen graph encoder"] = _prompts(best, pool, test, seed)
     if (work / "music_train").is_dir():
-        tables["Modalities (takes that have music)"] = _modalities(best, work, seed)
+        tables[_MODALITIES] = _modalities(best, work, seed)
     path.write_text(json.dumps(tables, indent=1), encoding="utf-8")
     return tables
 

@@ -20,10 +20,11 @@ from dancecoach.training.assessment_data import Take, is_validation, read_corpus
 from dancecoach.training.assessment_export import export_judge
 from dancecoach.training.evaluate_assessment import evaluate
 from dancecoach.training.motion_network import GraphEncoder, export
-from dancecoach.training.train_motion import Judge, Recipe, encode, make_pool, read_pool, train
+from dancecoach.training.train_motion import Judge, Recipe, make_pool, read_pool, train
 
 _log = logging.getLogger(__name__)
 _VALIDATION_SEED, _VALIDATION_GROUPS = 77, 256
+_TEST_SEED, _TEST_GROUPS = 99, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def make(plan: Plan) -> None:
     make_pool(
         [take for take in used if is_validation(take)], _VALIDATION_GROUPS, plan.work / "validation", _VALIDATION_SEED
     )
+    aside = [take for take in takes if take.held_out]
+    make_pool(aside, _TEST_GROUPS, plan.work / "test", _TEST_SEED, augmented=False)
     judge = trained(plan)
     if int(os.environ.get("RANK", "0")):
         return
@@ -69,7 +72,7 @@ def make(plan: Plan) -> None:
     if plan.tables:
         from dancecoach.training.assessment_tables import make_tables
 
-        make_tables(takes, plan.work, plan.tables, plan.seed)
+        make_tables(plan.work, plan.tables, plan.seed)
     if plan.evaluated:
         measured(plan, takes)
     finish(plan, takes)
@@ -88,14 +91,14 @@ def trained(plan: Plan) -> Judge:
 
 def assembled(plan: Plan, judge: Judge, takes: Sequence[Take]) -> None:
     """Train the second stage and write the networks to `plan.out`."""
-    encoded = []
-    for name in ("train", "validation"):
-        pool = read_pool(plan.work / name)
-        encoded.append(Encoded.of(pool, encode(judge, pool)))
-    module, threshold, table = assemble(encoded[0], encoded[1], takes, plan.seed)
+    sides = [
+        Encoded.kept(judge, read_pool(plan.work / name), plan.work / f"encoded-{name}.npz")
+        for name in ("train", "validation", "test")
+    ]
+    module, threshold, table = assemble(sides[0], sides[1], sides[2], takes, plan.seed)
     assert isinstance(judge.encoder, GraphEncoder)
     export(judge.encoder, plan.out / "motion.onnx")
-    export_judge(module, encoded[0].inputs.shape[2], threshold, plan.out / "judge.onnx")
+    export_judge(module, sides[0].inputs.shape[2], threshold, plan.out / "judge.onnx")
     _write(plan.work / "variants.json", table)
 
 

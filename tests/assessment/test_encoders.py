@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dancecoach.assessment.encoders import Encoders, Judgement, MotionEncoder, load_encoders
+from dancecoach.assessment.encoders import MODELS, Encoders, Judgement, MotionEncoder, load_encoders
 from dancecoach.errors import ModelError
 from dancecoach.types import LIMBS, MIRROR_JOINTS, BeatGrid, PoseTrack
 from tests.assessment.test_motion_features import dance
@@ -111,3 +113,36 @@ def test_a_missing_or_damaged_network_is_said_and_nothing_is_judged(tmp_path: Pa
 def test_the_provider_is_named(encoders: Encoders) -> None:
     assert encoders.provider
     assert "Provider" not in encoders.provider
+
+
+def test_the_card_is_of_the_files_that_ship() -> None:
+    card = json.loads((MODELS / "motion.json").read_text(encoding="utf-8"))
+    for name, digest in card["models"].items():
+        assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == digest
+        assert (MODELS / name).stat().st_size < 5_000_000
+        assert digest in (MODELS / "motion.md").read_text(encoding="utf-8")
+    held_out = {take["take"] for take in card["takes"] if take["split"] == "held out"}
+    assert held_out >= {"60_03", "61_12", "94_07", "09_12"}
+    assert "mocap.cs.cmu.edu" in card["acknowledgement"]
+
+
+def test_heard_music_gives_a_guess_of_the_rate_and_silence_none() -> None:
+    live = load_encoders(kept=float("inf"))
+    if live.music is None:
+        pytest.skip(live.reason)
+    assert live.motion is not None
+    track = dance(6.0)
+    for time, joints, visibility in zip(track.times, track.joints, track.visibility, strict=True):
+        live.motion.step(float(time), joints, visibility, GRID)
+    silent = live.judge_span(*SPAN)
+    assert silent is not None
+    assert silent.msr is None
+    rng = np.random.default_rng(0)
+    for row in range(180):
+        vector = live.music.step(row / 30, rng.normal(size=live.music.size))
+        assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-4)
+    heard = live.judge_span(*SPAN)
+    assert heard is not None
+    assert heard.msr is not None
+    assert -1 <= heard.msr <= 1
+    assert heard.mean == silent.mean

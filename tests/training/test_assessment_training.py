@@ -1,10 +1,12 @@
 """Clips with known faults, heads, and what is measured of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dancecoach.assessment.encoders import load_encoders
 from dancecoach.assessment.rubric import score
 from dancecoach.training import assessment_data as data
 from dancecoach.training.faults import TRAINED, Fault, quality_of
@@ -161,3 +163,24 @@ def test_classification_figures() -> None:
     assert found["recall"] == pytest.approx(0.75)
     assert found["precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
+
+
+def test_the_bench_puts_faults_in_and_counts_what_is_found() -> None:
+    encoders = load_encoders(kept=float("inf"))
+    assert encoders.motion is not None, encoders.reason
+    bench = measuring.Bench(encoders, [take(2, 9.0)])
+    assert all(stop - start == pytest.approx(8 * 0.45) for start, stop in measuring.spans_of(bench.takes[0]))
+    rows = list(measuring.sweep(bench, ("shaky",)))
+    parts = {part for _, part, _, _ in rows}
+    assert "body" in parts
+    assert {strength for _, _, strength, _ in rows} == set(measuring.STRENGTHS)
+    found = measuring.by_strength(rows)["shaky"]
+    assert found["mean_by_strength"][0] > found["mean_by_strength"][-1]
+    assert found["spearman_within_take"] > 0.5
+    assert all(row.true == pytest.approx(quality_of(row.faults)) for _, _, _, row in rows)
+
+
+def test_takes_without_beats_are_cut_in_pieces() -> None:
+    pieces = measuring.spans_of(replace(take(0, 12.0), beats=None))
+    assert len(pieces) == 2
+    assert all(stop - start == pytest.approx(4.0) for start, stop in pieces)
