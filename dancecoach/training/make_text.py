@@ -79,24 +79,25 @@ Licence: Apache-2.0, as dancecoach. Made for the motion encoder `{motion}`; with
 
 ## Material and training
 
-{clips} clips of about four seconds, {trained} of them trained with, of the motion of `motion.md` (CMU subjects and G1 Moves,
-its licences and acknowledgement hold here too). What is described was measured from the movement itself
-(`dancecoach/training/descriptions.py`); nobody wrote anything by hand. InfoNCE, {steps} steps; every movement that a text
-is true of is right for it.
+{clips} clips of about four seconds, {trained} of them trained with, of the motion of `motion.md` (CMU subjects and
+G1 Moves; its licences and acknowledgement hold here too). What is described was measured from the movement itself
+(`dancecoach/training/descriptions.py`); nobody wrote anything by hand. InfoNCE, {steps} steps; every movement that
+a text is true of is right for it.
 
 `{command}`
 
 ## What a text brings
 
-Each style in turn is taken away, added back by a text and one example, and told from all others; balanced accuracy and
-area under the curve, means over {styles} styles of clips that were not trained with. Controls use the texts of other
-styles.
+Each style in turn is taken away, added back by a text and one example, and told from all others; balanced accuracy
+and area under the curve, means over {styles} styles of clips that were not trained with. Controls use the texts of
+other styles.
 
 | method | balanced accuracy | area |
 |---|---|---|
 {rows}
 
-Score below which a movement is of no taught class: best {nearest:.2f} on these clips (balanced accuracy {accuracy:.2f}).
+Score below which a movement is of no taught class: best {nearest:.2f} on these clips (balanced accuracy
+{accuracy:.2f}).
 
 ## Limits
 
