@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from dancecoach.assessment.kinematics import CHAIN_JOINTS, heading, turned
+from dancecoach.assessment.kinematics import CHAIN_JOINTS, LONG_BONES, heading, turned
 from dancecoach.types import JOINT_PARENTS, LIMBS, SURE, BeatGrid, Floats, PoseTrack
 
 _SLOWEST = 18.0  # poses a second; a webcam gives 30, and in fewer a tremor cannot be told from a movement
@@ -20,7 +20,6 @@ _JUMPS = 0.02  # share of poses that may jump
 _MENDABLE = 0.25  # share of poses around which lost markers are interpolated
 _SWAP = 0.35  # m in one pose that the whole body goes, or another one is seen
 _EXCHANGED = 6.0  # m/s, median of the joints against the pelvis
-_LONG_BONES = (4, 5, 7, 8, 18, 19, 20, 21)
 _PARENTS = np.array(JOINT_PARENTS)
 
 
@@ -86,7 +85,7 @@ def _no_body(times: Floats, joints: Floats, roots: Floats, monocular: bool) -> s
     if not (np.isfinite(joints).all() and np.isfinite(roots).all()):
         return "poses are not numbers"
     room = joints + roots[:, None]
-    lengths = np.linalg.norm(joints - joints[:, np.maximum(_PARENTS, 0)], axis=2)[:, list(_LONG_BONES)]
+    lengths = np.linalg.norm(joints - joints[:, np.maximum(_PARENTS, 0)], axis=2)[:, list(LONG_BONES)]
     middle = np.median(lengths, axis=0)
     if float(middle.min()) < 0.05:
         return "no whole body seen"

@@ -38,6 +38,7 @@ MARGIN = 36  # steps on either side of the eight-count that the reference is kno
 _LONGEST = 27  # steps of lateness that are looked for; less than a beat at 130 BPM
 _QUICK = 1.5  # Hz, from which a movement is quick
 _TREMBLE = 3.0  # Hz, from which a difference is a tremor
+_QUICKLY = butter(3, _QUICK, "highpass", fs=RATE, output="sos")
 _TREMBLING = butter(3, _TREMBLE, "highpass", fs=RATE, output="sos")
 _PASSING = 1.6  # lateness passes from one movement to the next and spreads less in between; fitted on known faults
 _EVERY = 3  # steps; lateness is looked for at every third
@@ -234,10 +235,18 @@ def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[in
 
 
 def _stiff(path: Floats, extended: Floats) -> _Fit | None:
+    """Fit a loss of what is quick, by soft filters of several edges and a sharp one; told of the rubric's band."""
     best: _Fit | None = None
-    for cut in (0.5, 0.7, 1.0, _QUICK, 2.2):
-        slow = gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
-        quick = extended - slow
+    sharp = sosfiltfilt(_QUICKLY, extended, axis=0)
+    wanted, danced = _inner(sharp), sosfiltfilt(_QUICKLY, path, axis=0)
+    lost = 1 - float((danced * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
+    amount = min(max(lost, 0.0), 1.0) * 100
+    softly = [
+        extended - gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
+        for cut in (0.5, 0.7, 1.0, _QUICK, 2.2)
+    ]
+    for quick in (sharp, *softly):
+        slow = extended - quick
         inner = _inner(quick)
         energy = float((inner**2).sum())
         if energy <= 1e-9:
@@ -245,18 +254,10 @@ def _stiff(path: Floats, extended: Floats) -> _Fit | None:
         scale = float((inner * (path - _inner(slow))).sum()) / energy
         if not 0.0 <= scale < 1.0:
             continue
-        predicted = slow + scale * quick
-        # Told of the rubric's band, whatever the cut.
-        wanted, danced = (_inner(each - _slow_part(each)) for each in (extended, predicted))
-        lost = 1 - float((danced * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
-        fit = _fit("stiff", min(max(lost, 0.0), 1.0) * 100, path, predicted)
+        fit = _fit("stiff", amount, path, slow + scale * quick)
         if best is None or fit.error < best.error:
             best = fit
     return best
-
-
-def _slow_part(extended: Floats) -> Floats:
-    return np.asarray(gaussian_filter1d(extended, 0.1325 / _QUICK * RATE, axis=0, mode="nearest"))
 
 
 def _posture(path: Floats, extended: Floats) -> _Fit | None:

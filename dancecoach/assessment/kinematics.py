@@ -18,6 +18,7 @@ from dancecoach.types import JOINT_PARENTS, BodyPart, Floats, PoseTrack
 
 RATE = 60.0  # Hz of even steps
 _STEADY = 0.05  # s, standard deviation of the Gaussian over the heading
+LONG_BONES = (4, 5, 7, 8, 18, 19, 20, 21)  # of arms and legs
 _NO_GAP = 0.07  # s between poses, up to which a curve is laid through them
 _RIGID = 0.01  # of a bone's length; median change up to which it has one
 _PARENTS = np.array(JOINT_PARENTS)
@@ -58,7 +59,8 @@ class Body:
     """A movement in even steps.
 
     `times` (T,) s; `bones` (T, 22, 3) m from parent to joint in the room, 0 for the pelvis; `yaw` (T,) rad; `roots`
-    (T, 3) m; `visibility` (T, 22); `lengths` (22,) m of the bones, their medians; `rigid` when they hardly change.
+    (T, 3) m; `visibility` (T, 22); `lengths` (22,) m of the bones, their medians; `rigid` when those of
+    arms and legs hardly change.
     """
 
     times: Floats
@@ -80,7 +82,9 @@ def body_of(track: PoseTrack, rate: float = RATE) -> Body:
     bones = joints - joints[:, _ABOVE]
     each = np.linalg.norm(track.joints - track.joints[:, _ABOVE], axis=-1)
     lengths = np.median(each, axis=0)
-    rigid = bool(np.all(np.median(np.abs(each - lengths), axis=0) <= _RIGID * lengths + 1e-6))
+    # Of the limbs: a spine of few markers bends between them.
+    wavering = np.median(np.abs(each - lengths), axis=0)[list(LONG_BONES)]
+    rigid = bool(np.all(wavering <= _RIGID * lengths[list(LONG_BONES)] + 1e-6))
     visibility = _sampled(track.times, track.visibility, times)
     return Body(times, bones, heading(joints, rate), roots, visibility, lengths, rigid, track.monocular)
 

@@ -273,7 +273,7 @@ def _bent(
         slow = gaussian_filter1d(old, _SLOW * rate, axis=0, mode="nearest")
         new = slow + (old - slow) * (1 - share)
     elif fault.kind == "stiff":
-        smooth = gaussian_filter1d(old, 0.1325 / _STIFF * rate, axis=0, mode="nearest")
+        smooth = sosfiltfilt(butter(3, _STIFF, "lowpass", fs=rate, output="sos"), old, axis=0)
         new = smooth + (old - smooth) * (1 - share)
     elif fault.kind == "shaky":
         new = old.copy()
