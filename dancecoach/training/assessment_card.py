@@ -152,8 +152,8 @@ def _variants(variants: Mapping[str, Any]) -> str:
     heads = ("error", "rank correlation", "right limb", "−log likelihood")
     other = "encoder and descriptors, three averaged, with the map"
     known = (
-        "\n\nThe last but one row was chosen first, by rank correlation and right limb, and given up for its likelihood"
-        "\nand error on validation clips; the held-out figures of both were known by then."
+        "\n\nThe last but one row was chosen first, by rank correlation and right limb, and given up for its"
+        "\nlikelihood and error on validation clips; the held-out figures of both were known by then."
         if other in variants
         else ""
     )
