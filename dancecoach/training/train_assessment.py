@@ -68,6 +68,11 @@ def make(plan: Plan) -> None:
     make_pool(training, plan.groups, plan.work / "train", plan.seed)
     make_pool(chosen, _VALIDATION_GROUPS, plan.work / "validation", _VALIDATION_SEED)
     make_pool(aside, _TEST_GROUPS, plan.work / "test", _TEST_SEED, augmented=False)
+    heard = [take for take in takes if take.music is not None]
+    if heard and plan.tables:
+        for name, held_out, groups, seed in (("music_train", False, 1024, 5), ("music_test", True, 256, 6)):
+            mine = [take for take in heard if take.held_out is held_out]
+            make_pool(mine, groups, plan.work / name, seed, augmented=not held_out)
     prepared.touch()
     judge = trained(plan)
     assembled(plan, judge, takes)
