@@ -556,7 +556,7 @@ def _train_text(options: argparse.Namespace) -> int:
     from dancecoach.assessment import prompts, text_model
     from dancecoach.assessment.encoders import MODELS, load_encoders
     from dancecoach.training import corpus
-    from dancecoach.training.make_text import make
+    from dancecoach.training.make_text import make, write_card
     from dancecoach.training.text_network import Recipe
 
     _require_writable(options.ablation)
@@ -567,16 +567,14 @@ def _train_text(options: argparse.Namespace) -> int:
     def embed(track: PoseTrack, spans: Sequence[tuple[float, float]]) -> list[Floats | None]:
         return [None if each is None else each.embedding for each in encoders.judge_track(track, None, spans)]
 
-    figures = make(
-        corpus.load(options.corpus),
-        embed,
-        options.out or text_model.MODEL,
-        prompts.name_of(MODELS / "motion.onnx", MODELS / "judge.onnx"),
-        Recipe(steps=options.steps),
-        ablation=options.ablation is not None,
-    )
+    out = options.out or text_model.MODEL
+    motion = prompts.name_of(MODELS / "motion.onnx", MODELS / "judge.onnx")
+    takes = corpus.load(options.corpus)
+    figures = make(takes, embed, out, motion, Recipe(steps=options.steps), ablation=options.ablation is not None)
     if options.ablation is not None:
         _write_json(figures, options.ablation)
+        command = f"dancecoach train text --corpus DIR --steps {options.steps} --ablation JSON"
+        write_card(out, figures, motion, options.steps, command)
     return 0
 
 

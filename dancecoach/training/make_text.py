@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +63,75 @@ def collect(takes: Sequence[corpus.Take], embed: Embed) -> Clips:
     if sum(trained) < 2:
         raise DancecoachError("There is not enough motion to train with.", "Prepare more with 'train prepare'.")
     return Clips(np.array(embeddings), tuple(described), np.array(trained))
+
+
+_CARD = """# text.onnx: descriptions of dancing as places among movements
+
+A small transformer (two layers of width 64) that puts a description ("fast, large arm movements, many turns") where
+the motion encoder puts movements of that kind. It lets a style be added by a text and one or a few examples
+(`dancecoach prompt add`). Words it never met are refused.
+
+| size | SHA-256 |
+|---|---|
+| {size} kB | `{digest}` |
+
+Licence: Apache-2.0, as dancecoach. Made for the motion encoder `{motion}`; with another one it is refused.
+
+## Material and training
+
+{clips} clips of about four seconds, {trained} of them trained with, of the motion of `motion.md` (CMU subjects and
+G1 Moves; its licences and acknowledgement hold here too). What is described was measured from the movement itself
+(`dancecoach/training/descriptions.py`); nobody wrote anything by hand. InfoNCE, {steps} steps; every movement that
+a text is true of is right for it.
+
+`{command}`
+
+## What a text brings
+
+Each style in turn is taken away, added back by a text and one example, and told from all others; balanced accuracy
+and area under the curve, means over {styles} styles of clips that were not trained with. Controls use the texts of
+other styles.
+
+| method | balanced accuracy | area |
+|---|---|---|
+{rows}
+
+Score below which a movement is of no taught class: best {nearest:.2f} on these clips (balanced accuracy
+{accuracy:.2f}).
+
+## Limits
+
+* The styles are those of two corpora; each was danced by one or two people, so a style is also a person.
+* G1's styles are single takes of a robot's proportions, trained with in their first halves.
+* Words are those of the templates; a text in free English is mostly refused.
+"""
+
+
+def write_card(weights: Path, figures: Mapping[str, Any], motion: str, steps: int, command: str) -> None:
+    """Write the card of `weights` beside it: text for people, figures for programs."""
+    means_of: Mapping[str, Mapping[str, float]] = figures.get("mean", {})
+    rows = [
+        f"| {method.replace('_', ' ')} | {each['balanced_accuracy']:.3f} | {each['area']:.3f} |"
+        for method, each in means_of.items()
+    ]
+    nearest = figures.get("nearest", {"score": float("nan"), "balanced_accuracy": float("nan")})
+    data = weights.read_bytes()
+    text = _CARD.format(
+        size=len(data) // 1024,
+        digest=hashlib.sha256(data).hexdigest(),
+        motion=motion,
+        clips=figures["clips"],
+        trained=figures["trained"],
+        steps=steps,
+        command=command,
+        styles=len(figures.get("unseen", {})),
+        rows="\n".join(rows),
+        nearest=nearest["score"],
+        accuracy=nearest["balanced_accuracy"],
+    )
+    weights.with_suffix(".md").write_text(text, encoding="utf-8")
+    document = {"schema": "dancecoach.card/1", "command": command, "steps": steps, "motion": motion, **figures}
+    weights.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def make(

@@ -25,9 +25,8 @@ def test_every_kind_is_tried_and_most_are_named() -> None:
     named = [row["named"] for row in figures["faults"].values()]
     assert np.mean(named) > 0.7
     # A single eight-count, and chance decides what a missed or another move falls on.
-    assert all(
-        row["spearman"] > 0.6 for kind, row in figures["faults"].items() if kind not in ("missed", "different")
-    )
+    ranked = {kind: row["spearman"] for kind, row in figures["faults"].items() if kind not in ("missed", "different")}
+    assert min(ranked.values()) > 0.6, ranked
     assert "late" in out.getvalue() and "different*" in out.getvalue()
 
 
