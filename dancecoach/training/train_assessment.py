@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,17 +54,27 @@ def make(plan: Plan) -> None:
     """Train, choose, export, measure, write the card; what is in `work` already is not made again."""
     torch.set_num_threads(plan.threads)
     takes = read_corpus(plan.data, pairs=plan.pairs)
+    prepared = plan.work / "pools"
+    if int(os.environ.get("RANK", "0")):  # the first process makes the clips for all
+        while not prepared.exists():
+            time.sleep(1.0)
+        trained(plan)
+        return
+    plan.work.mkdir(parents=True, exist_ok=True)
     used = [take for take in takes if not take.held_out]
     training = [take for take in used if not is_validation(take)]
-    make_pool(training, plan.groups, plan.work / "train", plan.seed)
-    make_pool(
-        [take for take in used if is_validation(take)], _VALIDATION_GROUPS, plan.work / "validation", _VALIDATION_SEED
-    )
+    chosen = [take for take in used if is_validation(take)]
     aside = [take for take in takes if take.held_out]
+    make_pool(training, plan.groups, plan.work / "train", plan.seed)
+    make_pool(chosen, _VALIDATION_GROUPS, plan.work / "validation", _VALIDATION_SEED)
     make_pool(aside, _TEST_GROUPS, plan.work / "test", _TEST_SEED, augmented=False)
+    heard = [take for take in takes if take.music is not None]
+    if heard and plan.tables:
+        for name, held_out, groups, seed in (("music_train", False, 1024, 5), ("music_test", True, 256, 6)):
+            mine = [take for take in heard if take.held_out is held_out]
+            make_pool(mine, groups, plan.work / name, seed, augmented=not held_out)
+    prepared.touch()
     judge = trained(plan)
-    if int(os.environ.get("RANK", "0")):
-        return
     assembled(plan, judge, takes)
     if plan.pairs is not None:
         from dancecoach.training.train_music import train_music

@@ -208,10 +208,8 @@ def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path |
     judge = Judge(recipe)
     if start is not None:
         judge.load_state_dict(torch.load(start, weights_only=True))
-    model: nn.Module = judge
     if world > 1:
         torch.distributed.init_process_group("gloo")
-        model = nn.parallel.DistributedDataParallel(judge, find_unused_parameters=True)
     average = torch.optim.swa_utils.AveragedModel(judge, avg_fn=_averaged, use_buffers=True)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=recipe.rate, weight_decay=2e-2)
     started = reported = time.monotonic()
@@ -227,10 +225,12 @@ def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path |
             break
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * min(1.0, steps / 60) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
-        said = model(features, weights)
+        said = judge(features, weights)
         loss = loss_of(said, truth, recipe.contrast)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if world > 1:
+            _share_gradients(judge, world)
         nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
         optimiser.step()
         average.update_parameters(judge)
@@ -252,6 +252,18 @@ def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path |
     if world > 1:
         torch.distributed.destroy_process_group()
     return final.eval()
+
+
+def _share_gradients(judge: Judge, world: int) -> None:
+    """Give every process the mean gradient; which heads a batch trains may differ between them."""
+    parameters = list(judge.parameters())
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
+    torch.distributed.all_reduce(flat)
+    start = 0
+    for parameter in parameters:
+        stop = start + parameter.numel()
+        parameter.grad = (flat[start:stop] / world).reshape(parameter.shape)
+        start = stop
 
 
 def _averaged(mean: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
