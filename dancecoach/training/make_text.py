@@ -96,6 +96,10 @@ other styles.
 |---|---|---|
 {rows}
 
+Where "text and example" does not beat "example", the text is worth only what it is without any example: a way to name
+a style that nobody has danced yet. The area says how well movements are ranked, the balanced accuracy how well they
+are told apart at the threshold.
+
 Score below which a movement is of no taught class: best {nearest:.2f} on these clips (balanced accuracy
 {accuracy:.2f}).
 
