@@ -41,9 +41,9 @@ _SD, _SD_MONOCULAR = 1.0, 5.0
 _UNSURE: Mapping[FaultKind, float] = {
     "late": 0.1,
     "early": 0.1,
-    "uneven": 0.55,
+    "uneven": 0.75,
     "small": 0.05,
-    "stiff": 0.4,
+    "stiff": 0.65,
     "shaky": 0.1,
     "off_balance": 0.12,
     "asymmetric": 0.08,
