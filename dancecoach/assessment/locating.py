@@ -18,7 +18,7 @@ _BONES = (3, 9, 15, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)  # trunk, head and limbs
 _MIRRORED = [_BONES.index(MIRROR_JOINTS[joint]) for joint in _BONES]
 _WEIGHTS = np.sqrt([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0])
 _NEAR = 0.45  # s; as late as is looked for
-_AS_GOOD = 1.3, 0.06  # of the least distance, and rad more, up to which a place is as good
+_AS_GOOD = 1.1, 0.035  # of the least distance, and rad more, up to which a place is as good
 _PLAINLY = 0.8  # of the unmirrored distance that the mirrored one has to be below
 
 
@@ -95,7 +95,7 @@ def _refined(
     scale = count * float((_WEIGHTS**2).sum())
     place, speed, distance = found
     least = np.inf
-    for width, fine in ((0.06, 0.018), (0.02, 0.006)):
+    for width, fine in ((0.12, 0.018), (0.04, 0.006), (0.014, 0.003)):
         around, usual = place, speed
         for first in around + np.linspace(-width, width, 7):
             for pace in {*(usual + np.linspace(-fine, fine, 7)), 1.0}:
@@ -103,10 +103,16 @@ def _refined(
                 if first < longer.times[0] - 1e-6 or last > longer.times[-1] + 1.5 / _RATE:
                     continue
                 seen = longer.sampled(np.linspace(first, last, count, endpoint=False))
-                apart = float(np.sqrt(((seen - own) ** 2).sum() / scale))
+                differing = seen - own
+                squares = (differing**2).sum(axis=2)
+                # Bone by bone, so that the many that agree are not moved to meet the limb that does not; and without
+                # what differs all the time, which tells nothing of when.
+                moving = differing - differing.mean(axis=0)
+                apart = float(np.sqrt((moving**2).sum(axis=2).mean(axis=0)).mean())
                 cost = (apart + 0.004) * (1 + 0.3 * abs(pace - 1))
                 if cost < least:
-                    least, place, speed, distance = cost, float(first), float(pace), min(apart, found[2])
+                    least, place, speed = cost, float(first), float(pace)
+                    distance = min(float(np.sqrt(squares.sum() / scale)), found[2])
     return place, speed, distance
 
 
