@@ -103,18 +103,17 @@ class Heads(nn.Module):
         )
         outputs = 2 * len(TRAINED) + 1
         self.around = nn.Linear(hidden, _CONTEXT)
-        self.limbs = nn.ModuleDict(
-            {
-                sort: nn.Sequential(
-                    nn.Dropout(dropout / 2),
-                    nn.Linear(own.shape[1] + _CONTEXT, _LIMB),
-                    nn.GELU(),
-                    nn.Dropout(dropout / 2),
-                    nn.Linear(_LIMB, outputs),
-                )
-                for sort in ("arm", "leg", "torso")
-            }
-        )
+        limbs = {
+            sort: nn.Sequential(
+                nn.Dropout(dropout / 2),
+                nn.Linear(own.shape[1] + _CONTEXT, _LIMB),
+                nn.GELU(),
+                nn.Dropout(dropout / 2),
+                nn.Linear(_LIMB, outputs),
+            )
+            for sort in ("arm", "leg", "torso")
+        }
+        self.limbs = nn.ModuleDict(limbs)
         self.whole = nn.Linear(hidden, outputs)
         self.spread = nn.Linear(hidden, 1)
         self.styles = nn.Linear(hidden, len(STYLES))
@@ -123,8 +122,8 @@ class Heads(nn.Module):
         self.grades = nn.Linear(hidden, len(GRADE_EDGES) - 1)
         self.fine = nn.Linear(hidden, len(GRADE_EDGES) - 1)
         with torch.no_grad():
-            for head in (self.whole, *(each[-1] for each in self.limbs.values())):  # type: ignore[index]
-                head.bias.fill_(-3.5)
+            for head in (self.whole, *(each[-1] for each in limbs.values())):
+                nn.init.constant_(head.get_parameter("bias"), -3.5)
 
     def standardise(self, inputs: Tensor) -> None:
         """Remember mean and deviation of inputs (N, D)."""

@@ -179,7 +179,7 @@ def _prompts(judge: Judge, pool: Pool, test: Pool, seed: int) -> list[dict[str, 
             index = known[torch.randint(len(known), (128,), generator=generator)]
             loss = functional.cross_entropy(logits(inputs[index]), pool.truth.style[index])
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimiser.step()
         motion.eval()
         text.eval()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from dancecoach.errors import FileFormatError
@@ -259,16 +258,15 @@ def _imperial_array(path: Path) -> NDArray[Any]:
     """Return the samples (N, 3, T, 21), from the disk as they are used."""
     remedy = "Give arrays of (samples, 3, frames, 21)."
     try:
-        with path.open("rb") as file:
-            version = npy.read_magic(file)  # type: ignore[no-untyped-call]
-            if version != (1, 0):
-                raise ValueError("an unknown kind of array")
-            shape, _, dtype = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
-        if dtype.kind not in "fiu" or len(shape) != 4 or shape[1] != 3 or shape[3] != len(_MOTIVE):
-            raise FileFormatError(f"{path.name} holds {dtype} of shape {shape}.", remedy)
         if path.stat().st_size > _LARGEST_ARRAY:
             raise FileFormatError(f"{path.name} is too large.", remedy)
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        # Mapped, not read: nothing is allocated by what a header says.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("not a single array")
+        if array.dtype.kind not in "fiu" or array.ndim != 4 or array.shape[1] != 3 or array.shape[3] != len(_MOTIVE):
+            raise FileFormatError(f"{path.name} holds {array.dtype} of shape {array.shape}.", remedy)
+        return array
     except (OSError, ValueError, EOFError) as error:
         raise FileFormatError(f"{path.name} cannot be read ({error}).", remedy) from error
 

@@ -178,7 +178,7 @@ def _train(
         centre = functional.normalize(shares @ motion[chosen], dim=1)
         loss = loss + recipe.pull * (1 - (texts * centre).sum(dim=1)).mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()

@@ -6,9 +6,9 @@ import hashlib
 import json
 import logging
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from dancecoach.training.train_motion import Judge, Recipe, make_pool, read_pool
 _log = logging.getLogger(__name__)
 _VALIDATION_SEED, _VALIDATION_GROUPS = 77, 256
 _TEST_SEED, _TEST_GROUPS = 99, 256
+
+_PATIENCE = timedelta(hours=12)  # that the other processes wait for the first one's clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,11 @@ def make(plan: Plan) -> None:
     """Train, choose, export, measure, write the card; what is in `work` already is not made again."""
     torch.set_num_threads(plan.threads)
     takes = read_corpus(plan.data, pairs=plan.pairs)
-    prepared = plan.work / "pools"
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if together:
+        torch.distributed.init_process_group("gloo", timeout=_PATIENCE)
     if int(os.environ.get("RANK", "0")):  # the first process makes the clips for all
-        while not prepared.exists():
-            time.sleep(1.0)
+        torch.distributed.barrier()
         trained(plan)
         return
     plan.work.mkdir(parents=True, exist_ok=True)
@@ -73,7 +76,8 @@ def make(plan: Plan) -> None:
         for name, held_out, groups, seed in (("music_train", False, 1024, 5), ("music_test", True, 256, 6)):
             mine = [take for take in heard if take.held_out is held_out]
             make_pool(mine, groups, plan.work / name, seed, augmented=not held_out)
-    prepared.touch()
+    if together:
+        torch.distributed.barrier()
     judge = trained(plan)
     assembled(plan, judge, takes)
     if plan.pairs is not None:

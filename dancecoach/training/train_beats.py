@@ -244,7 +244,7 @@ def train(
             logits = network(features)
         loss = loss_of(logits.float(), wanted, tempo)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         average.update_parameters(network)

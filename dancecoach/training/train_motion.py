@@ -208,7 +208,7 @@ def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path |
     judge = Judge(recipe)
     if start is not None:
         judge.load_state_dict(torch.load(start, weights_only=True))
-    if world > 1:
+    if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
     average = torch.optim.swa_utils.AveragedModel(judge, avg_fn=_averaged, use_buffers=True)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=recipe.rate, weight_decay=2e-2)
@@ -228,7 +228,7 @@ def train(pool: Pool, validation: Pool, recipe: Recipe, out: Path, start: Path |
         said = judge(features, weights)
         loss = loss_of(said, truth, recipe.contrast)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         if world > 1:
             _share_gradients(judge, world)
         nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
@@ -340,7 +340,7 @@ def train_heads(
         said = heads(torch.from_numpy(inputs[index, side][:, columns]))
         loss = loss_of(said, (reflected if side else truth).at(torch.from_numpy(index)))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(heads.parameters(), 1.0)
         optimiser.step()
     return heads.eval()

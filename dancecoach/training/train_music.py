@@ -177,7 +177,7 @@ def train_music(
         motion, music, late = windows.draw(_BATCH)
         loss = contrast(agreement.motion(motion), _told(network, music), _told(network, late))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         steps += 1
