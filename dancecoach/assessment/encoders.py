@@ -357,13 +357,18 @@ class Encoders:
         self.motion.follow(track.times, track.joints, track.visibility, grid)
 
 
-def load_encoders(folder: Path = MODELS, kept: float = KEPT) -> Encoders:
-    """Return the encoders in `folder`; live ones remember 12 s, those of whole tracks are given `kept` = inf."""
+def load_encoders(folder: Path = MODELS, kept: float = KEPT, with_music: bool = False) -> Encoders:
+    """Return the encoders in `folder`; live ones remember 12 s, those of whole tracks are given `kept` = inf.
+
+    The music encoder only `with_music`: nothing that is shown needs its guess of the synchrony rate.
+    """
     try:
         motion, judge = MotionEncoder(folder / "motion.onnx", kept), Judge(folder / "judge.onnx")
     except ModelError as error:
         log.warning("%s Nothing is judged.", error.problem)
         return Encoders(None, None, reason=error.problem)
+    if not with_music:
+        return Encoders(motion, judge, provider=motion.provider)
     try:
         music, reason = MusicEncoder(folder, kept), ""
     except ModelError as error:

@@ -37,7 +37,7 @@ def run(seconds: float, out: TextIO) -> dict[str, Any]:
     ModelError
         When the encoders are missing.
     """
-    encoders = load_encoders()
+    encoders = load_encoders(with_music=True)
     if encoders.motion is None or encoders.judge is None:
         raise ModelError(encoders.reason or "The encoders are missing.", "Install dancecoach again.")
     times = np.arange(0.0, seconds, 1 / _RATE)

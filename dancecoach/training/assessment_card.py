@@ -72,6 +72,60 @@ def write_card_for_programs(
         "tables": documents.get("tables", {}),
     }
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_parts(card, path.parent)
+
+
+_PARTS = {
+    "judge.onnx": (
+        "the heads that judge an eight-count",
+        "Three small networks over kinematic descriptors, with half of the deductions from the graph network's map: "
+        "quality as a normal distribution, points lost by limb, kinds of fault, style, dancing or not, and the "
+        "distance from what was trained on.",
+    ),
+    "music.onnx": (
+        "what music sounds like, as a place beside movements",
+        "A causal recurrent network over streaming features, a row of 56 thirty times a second.",
+    ),
+    "msr.onnx": (
+        "the synchrony rate guessed from motion and music",
+        "A head over the embeddings of both encoders (paper 1, task 3), for comparison with the measured rate only.",
+    ),
+}
+
+
+def write_parts(card: Mapping[str, Any], out: Path) -> None:
+    """Write a card, Markdown and JSON, for each network beside the motion encoder, from that one's own JSON card."""
+    for name, (title, what) in _PARTS.items():
+        digest = card["models"].get(name)
+        if digest is None:
+            continue
+        measured = "held_out" if name == "judge.onnx" else "music"
+        found = card.get(measured, {})
+        figures = (_figures(found) if name == "judge.onnx" else _music(found)) if found else "Not measured."
+        seeds = ", ".join(str(seed) for seed in card["seeds"])
+        material = "; ".join(f"{each['what']} ({each['licence']})" for each in card["data"])
+        text = f"""# {name}: {title}
+
+{what}
+It belongs to `motion.onnx`; material, training, comparisons and limits of all four networks are in `motion.md`.
+
+| size | SHA-256 |
+|---|---|
+| {(out / name).stat().st_size / 1000:.0f} kB | `{digest}` |
+
+Licence: Apache-2.0, as dancecoach. Material: {material}.
+{card["acknowledgement"]}
+
+Made by `{card["command"]}`; seed {seeds}.
+
+{figures}"""
+        target = out / name
+        target.with_suffix(".md").write_text(text.strip() + "\n", encoding="utf-8")
+        shared = {key: card[key] for key in ("schema", "licence", "data", "acknowledgement", "seeds", "command")}
+        document = {**shared, "model": name, "sha256": digest, measured: found}
+        target.with_suffix(".json").write_text(
+            json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def _head(digests: Mapping[str, str], out: Path) -> str:

@@ -127,10 +127,8 @@ def test_the_card_is_of_the_files_that_ship() -> None:
 
 
 def test_heard_music_gives_a_guess_of_the_rate_and_silence_none() -> None:
-    live = load_encoders(kept=float("inf"))
-    if live.music is None:
-        pytest.skip(live.reason)
-    assert live.motion is not None
+    live = load_encoders(kept=float("inf"), with_music=True)
+    assert live.music is not None and live.motion is not None, live.reason
     track = dance(6.0)
     for time, joints, visibility in zip(track.times, track.joints, track.visibility, strict=True):
         live.motion.step(float(time), joints, visibility, GRID)
