@@ -17,12 +17,12 @@ from dancecoach.assessment import prompts
 from dancecoach.assessment.advising import Advisor
 from dancecoach.assessment.assessor import BEFORE, Assessor
 from dancecoach.assessment.choreography import Choreography
-from dancecoach.assessment.encoders import Encoders, Judgement, load_encoders
+from dancecoach.assessment.encoders import Encoders, load_encoders
 from dancecoach.assessment.prompts import PromptBook
 from dancecoach.assessment.take import track_of
 from dancecoach.errors import DancecoachError
 from dancecoach.session.choreographies import load_all
-from dancecoach.types import Advice, BeatGrid, Notice, Pose, Primitive, PrimitiveScore, Synchrony
+from dancecoach.types import Advice, BeatGrid, Notice, Pose, PrimitiveScore, Synchrony
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,8 @@ class LiveCoach:
         judged = []
         for score in scores:
             around = [pose for pose in poses if pose.time >= score.primitive.start - BEFORE]
-            judgement = self._judgement(score.primitive)
+            start, stop = score.primitive.start, score.primitive.stop
+            judgement = self._encoders.judge_span(start, stop) if self._encoders is not None else None
             labels = () if judgement is None else self._book.recognise(judgement.embedding)
             reason = (self._encoders.reason if self._encoders is not None else "") or "too little was seen"
             assessment = self._assessor.assess(
@@ -149,13 +150,6 @@ class LiveCoach:
             judged.append(dataclasses.replace(score, assessment=assessment))
             self._advisor.heard(judged[-1], now)
         return judged
-
-    def _judgement(self, primitive: Primitive) -> Judgement | None:
-        encoders = self._encoders
-        if encoders is None or encoders.motion is None or encoders.judge is None:
-            return None
-        seen = encoders.motion.seen(primitive.start, primitive.stop)
-        return None if seen is None else encoders.judge.judge(seen)
 
     def advice(self, now: float) -> tuple[Advice, ...]:
         """Return what is said at clock time `now` s."""

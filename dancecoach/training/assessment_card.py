@@ -330,4 +330,6 @@ _LIMITS = """## Limits
 * Without a reference, a limb that is late and a limb that was meant to be late look the same; quality of timing
   faults is therefore mostly uncertain, and the interval says so. Measured cues and a reference know better.
 * CMU's takes share one normalised skeleton; robots have no head and fewer joints.
-* Webcam noise was simulated."""
+* Webcam noise was simulated.
+* Training stops by the clock, so the command repeats the method, not every bit of the weights.
+"""
