@@ -387,6 +387,40 @@ class Advice:
     praise: bool = False
 
 
+PartnerRole = Literal["follower", "leader"]
+# How much the partner knows of the dancer: nobody seen yet; seen; seen badly or lost for a moment; lost, it dances on
+# from the beat; lost for longer, it dances by itself and waits.
+PartnerState = Literal["waiting", "following", "uncertain", "holding", "solo"]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerMotion:
+    """The duet around now.
+
+    `times` (T,) s, ascending, 30 a second, from about a second ago to the newest that was generated, which lies
+    ahead of now; `joints` (T, 22, 3) m, room frame, of the synthesised partner; `contacts` (T, 4) 0…1 how surely left
+    ankle, right ankle, left foot and right foot stand on the floor; `leader` (T, 22, 3) m, room frame, the dancer as
+    the partner understood: smoothed, with the bones of its skeleton, anticipated where it is ahead of what was seen;
+    `holds` (T, 4) 0…1 how surely hands are held, in the order of `HAND_PAIRS`; `ghosts` (T, 22, 3) m where the
+    partner is expected to be some counts later, None when switched off or unknown. `state` and `feet_inferred` (the
+    dancer's feet are out of the picture) are those of the newest; `role` is the partner's.
+    """
+
+    times: Floats
+    joints: Floats
+    contacts: Floats
+    leader: Floats
+    holds: Floats
+    ghosts: Floats | None = None
+    state: PartnerState = "waiting"
+    feet_inferred: bool = False
+    role: PartnerRole = "follower"
+
+
+# Which hands may be held: (wrist of the dancer, wrist of the partner).
+HAND_PAIRS = ((20, 21), (21, 20), (20, 20), (21, 21))
+
+
 NoticeLevel = Literal["info", "warning", "error"]
 
 
@@ -440,7 +474,7 @@ class Snapshot:
     `frame` the newest picture and `pose` the newest smoothed pose (of that frame or an earlier one); `synchrony_8`
     and `synchrony_32` over the last 8 and 32 counts, `synchrony_total` over the take; `music_heard` is False in
     silence; `camera_rate` frames a second, None before it is known; `advice` at most two things to say at present;
-    `provider` what the encoders run on, "" without them.
+    `provider` what the encoders run on, "" without them; `partner` the synthesised partner, None when switched off.
     """
 
     time: float
@@ -454,6 +488,7 @@ class Snapshot:
     primitives: tuple[PrimitiveScore, ...] = ()
     advice: tuple[Advice, ...] = ()
     provider: str = ""
+    partner: FollowerMotion | None = None
     notices: tuple[Notice, ...] = ()
     music: MusicState | None = None
     recording: RecordingState | None = None
