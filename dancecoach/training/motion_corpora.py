@@ -12,7 +12,7 @@ from dancecoach.errors import DancecoachError, FileFormatError
 from dancecoach.training import corpus
 from dancecoach.training.aist import read_aist
 from dancecoach.training.corpus_readers import Raw, read_cmu, read_folder, read_g1, read_imperial
-from dancecoach.training.motion_cleaning import on_floor, repair, resample
+from dancecoach.session.motion_cleaning import on_floor, repair, resample
 
 _log = logging.getLogger(__name__)
 
