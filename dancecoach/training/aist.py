@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from dancecoach.errors import FileFormatError
-from dancecoach.training.corpus_readers import Raw
 from dancecoach.session.motion_cleaning import unit_of, upright
+from dancecoach.training.corpus_readers import Raw
 from dancecoach.training.number_pickle import read_numbers
 from dancecoach.training.smpl import forward_kinematics
 from dancecoach.types import JOINT_COUNT, JOINT_INDEX, Floats

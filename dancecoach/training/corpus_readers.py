@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from dancecoach.errors import FileFormatError
 from dancecoach.session.motion import read_arrays, read_motion
-from dancecoach.training.corpus import check_beats
 from dancecoach.session.motion_cleaning import unit_of, upright
+from dancecoach.training.corpus import check_beats
 from dancecoach.types import JOINT_COUNT, JOINT_INDEX, Floats, Level
 
 NOT_DANCING = "not dancing"

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from dancecoach.errors import DancecoachError, FileFormatError
+from dancecoach.session.motion_cleaning import on_floor, repair, resample
 from dancecoach.training import corpus
 from dancecoach.training.aist import read_aist
 from dancecoach.training.corpus_readers import Raw, read_cmu, read_folder, read_g1, read_imperial
-from dancecoach.session.motion_cleaning import on_floor, repair, resample
 
 _log = logging.getLogger(__name__)
 

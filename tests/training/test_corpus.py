@@ -10,9 +10,9 @@ import pytest
 from dancecoach.__main__ import main
 from dancecoach.errors import DancecoachError, FileFormatError
 from dancecoach.session.bvh import write_bvh
+from dancecoach.session.motion_cleaning import on_floor
 from dancecoach.training import corpus
 from dancecoach.training.corpus_readers import motive_joints, read_cmu, read_folder, read_g1
-from dancecoach.session.motion_cleaning import on_floor
 from dancecoach.training.motion_corpora import prepare
 from dancecoach.training.smpl import forward_kinematics
 from dancecoach.types import BONES, JOINT_INDEX, MIRROR_JOINTS, Floats, PoseTrack
