@@ -184,6 +184,15 @@ def _command_parser() -> argparse.ArgumentParser:
     assessment.add_argument("--limit", metavar="N", type=int, help="at most so many takes of every style")
     assessment.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
 
+    text = "Measure partners side by side on duets whose followers are known."
+    partner = kinds.add_parser("partner", parents=[common], help=text, description=text)
+    partner.set_defaults(run=_bench_partner)
+    partner.add_argument("folder", type=Path, metavar="DIR", help="pairs of NAME_leader and NAME_follower, or of CMU")
+    partner.add_argument("--folds", metavar="N", type=int, default=5, help="groups of takes, default 5")
+    partner.add_argument("--models", metavar="A,B", help="which to run, e.g. ours,mean,mm-steered; default all")
+    partner.add_argument("--horizon", metavar="MS", type=float, default=0.0, help="from a pose to its answer, ms")
+    partner.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of tables")
+
     _add_training(commands.add_parser("train", help="Make a model anew.", description="Make a model anew."), common)
 
     _add_prompts(commands.add_parser("prompt", help=_PROMPTS, description=_PROMPTS), common)
@@ -494,6 +503,20 @@ def _bench_encoders(options: argparse.Namespace) -> int:
 
     _require_writable(options.json)
     figures = run(options.seconds, sys.stderr if options.json == "-" else sys.stdout)
+    if options.json is not None:
+        _write_json(figures, options.json)
+    return 0
+
+
+def _bench_partner(options: argparse.Namespace) -> int:
+    from dancecoach.bench.partner import run
+
+    _require_writable(options.json)
+    names = None
+    if options.models is not None:
+        names = [name.strip() for name in options.models.split(",") if name.strip()]
+    tables = sys.stderr if options.json == "-" else sys.stdout
+    figures = run(options.folder, options.folds, names, options.horizon, tables)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0
