@@ -350,22 +350,29 @@ _TEMPI = 27
 def step_phase(leader: Floats) -> tuple[Floats, Floats]:
     """Return how far in its eight-count (T,) 0…1 a leader (T, 22, 3) m is, and how long one lasts (T,) s, causally.
 
-    In salsa either foot acts three times in eight beats, in turns: the difference of the toes' speeds repeats with
-    every eight-count. Its strongest period of 2.1-3.4 s over the last six seconds, in a window that falls off into
-    the past, gives both; it is no music, only where motion has the rhythm.
+    In salsa left and right foot step in turns on 1 2 3 and 5 6 7: the difference of the toes' speeds repeats with
+    every eight-count, and its third harmonic is the strongest. The period of 2.1-3.4 s with the largest first and
+    third harmonic, in a window that falls off into the past, tells the length; the third harmonic tells the place in
+    a third of the eight-count, the first which third. It is no music, only where motion has the rhythm.
     """
     speed = np.linalg.norm(np.diff(leader[:, _TOES], axis=0, prepend=leader[:1, _TOES]), axis=-1) * RATE
     signal = speed[:, 0] - speed[:, 1]
     periods = np.linspace(_SHORTEST_COUNT, _LONGEST, _TEMPI)
     fade = np.exp(-1.0 / (_HEARD / 2 * RATE))
-    turn = np.exp(-2j * np.pi / (periods * RATE))
-    sums = np.zeros(_TEMPI, dtype=np.complex128)
+    turn = fade * np.exp(2j * np.pi * np.array([[1.0], [3.0]]) / (periods * RATE))
+    sums = np.zeros((2, _TEMPI), dtype=np.complex128)
+    # Phases of both harmonics of the steps themselves: + left on 1, 3, 6 and − right on 2, 5, 7.
+    steps = np.array([1, -1, 1, -1, 1, -1]) @ np.exp(-2j * np.pi * np.outer([0, 1, 2, 4, 5, 6], [1, 3]) / 8)
+    first, third = np.angle(steps)
     phases, lengths = np.empty(len(leader)), np.empty(len(leader))
     for frame, value in enumerate(signal):
-        # Rotating instead of remembering: the sum's angle is that of the component now.
-        sums = sums * fade * np.conj(turn) + value
-        best = int(np.argmax(np.abs(sums)))
-        phases[frame], lengths[frame] = np.angle(sums[best]) / (2 * np.pi) % 1.0, periods[best]
+        # Rotating instead of remembering: the angle of a sum is that of its component now.
+        sums = sums * turn + value
+        best = int(np.argmax(np.abs(sums).sum(axis=0)))
+        coarse = np.angle(sums[0, best]) - first
+        fine = np.angle(sums[1, best]) - third
+        phase = (fine + 2 * np.pi * np.round((3 * coarse - fine) / (2 * np.pi))) / 3
+        phases[frame], lengths[frame] = phase / (2 * np.pi) % 1.0, periods[best]
     return phases, lengths
 
 

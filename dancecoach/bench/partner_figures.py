@@ -150,11 +150,12 @@ def over_windows(found: Windows, reference: Windows) -> dict[str, dict[str, floa
         for title, measure in (("fid", features.fid), ("kid", features.kid), ("div", features.diversity)):
             if title != "fid" and name.endswith("published"):
                 continue
-            low, high = bootstrap(_drawn(measure, parts, against, least), len(parts), _DRAWS)
-            least_possible = -np.inf if title == "kid" else 0.0
-            figures[f"{title}_{name}"] = _estimate(
-                measure(np.concatenate(parts), against, least), (max(low, least_possible), high)
-            )
+            value = measure(np.concatenate(parts), against, least)
+            interval = (np.nan, np.nan)
+            if not name.endswith("published"):
+                low, high = bootstrap(_drawn(measure, parts, against, least), len(parts), _DRAWS)
+                interval = (low if title == "kid" else max(low, 0.0), high)
+            figures[f"{title}_{name}"] = _estimate(value, interval)
     return figures
 
 
