@@ -20,6 +20,7 @@ motion capture data" (2005), as used for dance by Li et al., "AI Choreographer" 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,29 +207,22 @@ def cross_distances(leader: Floats, follower: Floats) -> Floats:
 # --- sets of features ---------------------------------------------------------------------------------------------
 
 
-def standardised(features: Floats, reference: Floats, least: float = 0.0) -> Floats:
-    """Return features (N, D) in standard deviations from the mean of `reference` (M, D), deviations at least `least`.
-
-    As published they are 1e-10 more than measured, so that a feature which never varies in the reference outweighs
-    all others where it does vary.
-    """
-    return np.asarray((features - reference.mean(axis=0)) / (np.maximum(reference.std(axis=0), least) + _STD))
-
-
 def frechet_distance(first: Floats, second: Floats) -> float:
     """Return ‖μ₁ − μ₂‖² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of two sets (N, D) and (M, D).
 
-    The trace of the root is the sum of the roots of the eigenvalues of Σ₁^½ Σ₂ Σ₁^½, which are real and not negative:
+    The trace of the root is the sum of the roots of the eigenvalues of Σ₂^½ Σ₁ Σ₂^½, which are real and not negative:
     no offset on the diagonal is needed where there are fewer samples than features. Of sets smaller than a few times
     D it is far above 0 even if both are of one distribution: compare with `split_half_floor`.
     """
-    mean = first.mean(axis=0) - second.mean(axis=0)
-    one, two = _covariance(first), _covariance(second)
-    values, vectors = np.linalg.eigh(one)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    eigenvalues = np.linalg.eigvalsh(root @ two @ root)
-    joint = float(np.sqrt(np.maximum(eigenvalues, 0.0)).sum())
-    return max(0.0, float(mean @ mean + np.trace(one) + np.trace(two) - 2.0 * joint))
+    covariance = _covariance(second)
+    return _frechet(first, second.mean(axis=0), covariance, _root(covariance))
+
+
+def _frechet(first: Floats, mean: Floats, covariance: Floats, root: Floats) -> float:
+    apart = first.mean(axis=0) - mean
+    own = _covariance(first)
+    joint = float(np.sqrt(np.maximum(np.linalg.eigvalsh(root @ own @ root), 0.0)).sum())
+    return max(0.0, float(apart @ apart + np.trace(own) + np.trace(covariance) - 2.0 * joint))
 
 
 def _covariance(values: Floats) -> Floats:
@@ -237,49 +231,92 @@ def _covariance(values: Floats) -> Floats:
     return np.asarray(np.atleast_2d(np.cov(values, rowvar=False)), dtype=np.float64)
 
 
+def _root(covariance: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A set of features to compare others with, and what is needed for it again and again.
+
+    `mean`, `scale` (D,): features are compared in standard deviations of the reference from its mean; `values` (M, D)
+    the reference so; `covariance` and its `root` (D, D).
+    """
+
+    mean: Floats
+    scale: Floats
+    values: Floats
+    covariance: Floats
+    root: Floats
+
+    @classmethod
+    def of(cls, features: Floats, least: float = 0.0) -> Reference:
+        """Return features (M, D) as a reference, standard deviations at least `least`.
+
+        As published they are 1e-10 more than measured, so that a feature which never varies in the reference
+        outweighs all others where it does vary.
+        """
+        mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), least) + _STD
+        values = (features - mean) / scale
+        covariance = _covariance(values)
+        return cls(mean, scale, values, covariance, _root(covariance))
+
+    def standardised(self, features: Floats) -> Floats:
+        """Return features (N, D) in standard deviations."""
+        return np.asarray((features - self.mean) / self.scale)
+
+    def fid(self, features: Floats) -> float:
+        """Return the Fréchet distance of features (N, D), see `frechet_distance`."""
+        return _frechet(self.standardised(features), self.values.mean(axis=0), self.covariance, self.root)
+
+    def kid(self, features: Floats) -> float:
+        """Return the kernel distance of features (N, D).
+
+        The squared maximum mean discrepancy under (x·y/D + 1)³, unbiased: 0 in the mean for two sets of one
+        distribution, however small; single values may be negative. It needs two samples in each set.
+        """
+        x, y = self.standardised(features), self.values
+        size, n, m = x.shape[1], len(x), len(y)
+        if n < 2 or m < 2:
+            return float("nan")
+        xx, yy, xy = ((a @ b.T / size + 1.0) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+        within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
+        return float(within - 2.0 * xy.mean())
+
+    def diversity(self, features: Floats) -> float:
+        """Return the mean distance between two of the features (N, D).
+
+        To be compared with the reference's own: more is not better.
+        """
+        values = self.standardised(features)
+        if len(values) < 2:
+            return 0.0
+        squares = (values**2).sum(axis=1)
+        apart = np.maximum(squares[:, None] + squares - 2.0 * values @ values.T, 0.0)
+        np.fill_diagonal(apart, 0.0)
+        return float(np.sqrt(apart).sum() / (len(values) * (len(values) - 1)))
+
+
 def fid(features: Floats, reference: Floats, least: float = 0.0) -> float:
     """Return the Fréchet distance of features (N, D) from `reference` (M, D), both standardised by the reference."""
-    return frechet_distance(standardised(features, reference, least), standardised(reference, reference, least))
+    return Reference.of(reference, least).fid(features)
 
 
 def kid(features: Floats, reference: Floats, least: float = 0.0) -> float:
-    """Return the kernel distance of features (N, D) from `reference` (M, D), both standardised by the reference.
-
-    The squared maximum mean discrepancy under (x·y/D + 1)³, unbiased: 0 in the mean for two sets of one distribution,
-    however small; single values may be negative. It needs two samples in each set.
-    """
-    x, y = standardised(features, reference, least), standardised(reference, reference, least)
-    size = x.shape[1]
-
-    def kernel(a: Floats, b: Floats) -> Floats:
-        return (a @ b.T / size + 1.0) ** 3
-
-    n, m = len(x), len(y)
-    if n < 2 or m < 2:
-        return float("nan")
-    xx, yy, xy = kernel(x, x), kernel(y, y), kernel(x, y)
-    within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
-    return float(within - 2.0 * xy.mean())
+    """Return the kernel distance of features (N, D) from `reference` (M, D), both standardised by the reference."""
+    return Reference.of(reference, least).kid(features)
 
 
 def diversity(features: Floats, reference: Floats | None = None, least: float = 0.0) -> float:
-    """Return the mean distance between two of the features (N, D), standardised by `reference` or by themselves.
-
-    To be compared with the reference's own: more is not better.
-    """
-    values = standardised(features, features if reference is None else reference, least)
-    if len(values) < 2:
-        return 0.0
-    squares = (values**2).sum(axis=1)
-    apart = np.maximum(squares[:, None] + squares - 2.0 * values @ values.T, 0.0)
-    np.fill_diagonal(apart, 0.0)
-    return float(np.sqrt(apart).sum() / (len(values) * (len(values) - 1)))
+    """Return the mean distance between two of the features (N, D), standardised by `reference` or by themselves."""
+    return Reference.of(features if reference is None else reference, least).diversity(features)
 
 
 def split_half_floor(reference: Floats, least: float = 0.0, repeats: int = 20, seed: int = 0) -> float:
     """Return the mean Fréchet distance of random halves of one set (M, D): what no model can be asked to beat."""
     generator = np.random.default_rng(seed)
-    values = standardised(reference, reference, least)
+    values = Reference.of(reference, least).values
     found = []
     for _ in range(repeats):
         order = generator.permutation(len(values))

@@ -18,6 +18,7 @@ _TOES = (JOINT_INDEX["left_foot"], JOINT_INDEX["right_foot"])
 _FEET = tuple(JOINT_INDEX[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
 LOW = 0.05  # m, height of a toe below which the foot stands
 LONGEST_LAG = 0.5  # s
+_LEAST_AGREEMENT = 0.25
 _GRAVITY = 9.81  # m/s²
 _PUBLISHED_RATE = 30.0  # frames a second, taken for granted by the published physical foot contact score
 
@@ -69,24 +70,37 @@ def _own(room: Floats) -> Floats:
     return turned(room - room[:, :1], -heading_of(room))
 
 
-def effective_lag(predicted: Floats, true: Floats, rate: float, longest: float = LONGEST_LAG) -> float | None:
-    """Return by how many seconds a follower comes after the true one; negative before it, None if it never follows.
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How late a follower is: `seconds` after the true one, negative before it, None where it hardly moves with it.
+
+    `agreement` −1…1 is the correlation of their movements at that lag.
+    """
+
+    seconds: float | None
+    agreement: float
+
+
+def effective_lag(predicted: Floats, true: Floats, rate: float, longest: float = LONGEST_LAG) -> Lag:
+    """Return by how much a follower comes after the true one.
 
     Where the normalised cross-correlation of the velocities of all joints in the room is highest within ±`longest` s,
-    between frames by the parabola through the highest and its neighbours.
+    between frames by the parabola through the highest and its neighbours; no lag is told below a correlation of 0.25,
+    which followers of somebody else reach now and then.
     """
     first, second = np.diff(predicted, axis=0).reshape(-1, 66), np.diff(true, axis=0).reshape(-1, 66)
     reach = min(round(longest * rate), len(first) - 2)
     scores = np.array([_correlation(first, second, shift) for shift in range(-reach, reach + 1)])
     best = int(np.argmax(scores))
-    if not scores[best] > 0:
-        return None
+    agreement = float(scores[best])
+    if agreement < _LEAST_AGREEMENT:
+        return Lag(None, agreement)
     offset = 0.0
     if 0 < best < len(scores) - 1:
         before, here, after = scores[best - 1 : best + 2]
         bend = before - 2 * here + after
         offset = 0.5 * float(before - after) / float(bend) if bend < 0 else 0.0
-    return float((best - reach + offset) / rate)
+    return Lag(float((best - reach + offset) / rate), agreement)
 
 
 def _correlation(late: Floats, early: Floats, shift: int) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,7 @@ AGAINST: Mapping[str, tuple[str, int]] = {
     "MPJPE cm": ("mpjpe_cm", 1),
     "hands cm": ("hands_cm", 1),
     "lag ms": ("lag_ms", 0),
+    "agree": ("agreement", 2),
     "BED cc": ("bed_corrected", 3),
     "touch F1": ("touch_f1", 2),
     "hold F1": ("hold_f1", 2),
@@ -66,9 +68,10 @@ _CLEAN = "+clean"
 
 @dataclass(slots=True)
 class Danced:
-    """What a model did: `lookahead` frames, followers and shuffled ones by take, corrupted ones by corruption."""
+    """What a model did in `seconds` (of the plain ones): followers by take, under another leader, under corruptions."""
 
     lookahead: int
+    seconds: float = 0.0
     plain: dict[str, Floats] = field(default_factory=dict)
     shuffled: dict[str, Floats] = field(default_factory=dict)
     endured: dict[str, list[Endured]] = field(default_factory=dict)
@@ -153,7 +156,9 @@ def dance(
                 for mend in (None, clean) if clean is not None else (None,):
                     name = model.name + (_CLEAN if mend is not None else "")
                     found = danced.setdefault(name, Danced(model.lookahead_frames))
+                    started = time.perf_counter()
                     found.plain[duet.name] = _run(model, duet.leader, duet, mend)
+                    found.seconds += time.perf_counter() - started
                     found.shuffled[duet.name] = _run(model, wrong, duet, mend)
                     for kind, leader in heard.items():
                         follower = _run(model, leader, duet, mend)
@@ -219,6 +224,8 @@ def _measure(
             },
         }
     for name, found in danced.items():
+        frames = sum(len(room) for room in found.plain.values())
+        figures[name]["ms_per_frame"] = number(1000.0 * found.seconds / frames)
         figures[name]["shuffled_leader"] = sensitivity(duets, found)
         if RIVAL in danced and name != RIVAL:
             figures[name]["against"] = {"rival": RIVAL} | against(measured[name], measured[RIVAL], measured[TRUE])

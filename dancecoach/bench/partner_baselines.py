@@ -184,7 +184,7 @@ class RandomFollower:
     name, lookahead_frames = "random", 0
 
     def __init__(self, seed: int = 0) -> None:
-        self._generator = np.random.default_rng(seed)
+        self._seed = seed
         self._followers: list[Floats] = []
 
     def fit(self, duets: Sequence[Duet]) -> None:
@@ -193,9 +193,10 @@ class RandomFollower:
 
     def run(self, leader: Floats, first: Floats) -> Floats:
         """Dance as one of them did, from the beginning; one after the other where they are too short."""
+        generator = np.random.default_rng([self._seed, len(leader)])
         made = [first[None]]
         while sum(len(each) for each in made) < len(leader):
-            chosen = self._followers[self._generator.integers(len(self._followers))]
+            chosen = self._followers[generator.integers(len(self._followers))]
             made.append(_continued(chosen, placed(made[-1][-1])))
         return np.asarray(np.concatenate(made)[: len(leader)])
 

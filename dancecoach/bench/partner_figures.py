@@ -39,6 +39,7 @@ def take_figures(duet: Duet, predicted: Floats) -> dict[str, float]:
     found = errors(leader, predicted, true)
     held = np.isfinite(found.hands)
     echo = beat_echo(leader, predicted)
+    lag = effective_lag(predicted, true, RATE)
     touch = contact(leader, predicted)
     jerk = mean_jerk(true, RATE)
     return {
@@ -50,7 +51,8 @@ def take_figures(duet: Duet, predicted: Floats) -> dict[str, float]:
         "mpjpe_turned_cm": 100.0 * float(found.joints.mean()),
         "hands_cm": 100.0 * float(found.hands[held].mean()) if held.any() else np.nan,
         "wrists_cm": 100.0 * float(found.wrists[held].mean()) if held.any() else np.nan,
-        "lag_ms": 1000.0 * _known(effective_lag(predicted, true, RATE)),
+        "lag_ms": 1000.0 * _known(lag.seconds),
+        "agreement": lag.agreement,
         "bed": echo.value,
         "bed_corrected": echo.corrected,
         "bed_p": echo.p,
@@ -146,24 +148,22 @@ def over_windows(found: Windows, reference: Windows) -> dict[str, dict[str, floa
     figures = {}
     for name, attribute, least in _KINDS:
         parts: list[Floats] = getattr(found, attribute)
-        against = np.concatenate(getattr(reference, attribute))
-        for title, measure in (("fid", features.fid), ("kid", features.kid), ("div", features.diversity)):
+        against = features.Reference.of(np.concatenate(getattr(reference, attribute)), least)
+        for title, measure in (("fid", against.fid), ("kid", against.kid), ("div", against.diversity)):
             if title != "fid" and name.endswith("published"):
                 continue
-            value = measure(np.concatenate(parts), against, least)
+            value = measure(np.concatenate(parts))
             interval = (np.nan, np.nan)
             if not name.endswith("published"):
-                low, high = bootstrap(_drawn(measure, parts, against, least), len(parts), _DRAWS)
+                low, high = bootstrap(_drawn(measure, parts), len(parts), _DRAWS)
                 interval = (low if title == "kid" else max(low, 0.0), high)
             figures[f"{title}_{name}"] = _estimate(value, interval)
     return figures
 
 
-def _drawn(
-    measure: Callable[[Floats, Floats, float], float], parts: Sequence[Floats], reference: Floats, least: float
-) -> Callable[[NDArray[np.int64]], float]:
+def _drawn(measure: Callable[[Floats], float], parts: Sequence[Floats]) -> Callable[[NDArray[np.int64]], float]:
     def of(drawn: NDArray[np.int64]) -> float:
-        return measure(np.concatenate([parts[index] for index in drawn]), reference, least)
+        return measure(np.concatenate([parts[index] for index in drawn]))
 
     return of
 
@@ -175,6 +175,7 @@ GOALS: Mapping[str, float | None] = {
     "mpjpe_cm": 0.0,
     "hands_cm": 0.0,
     "lag_ms": 0.0,
+    "agreement": 1.0,
     "bed_corrected": None,
     "touch_f1": 1.0,
     "hold_f1": 1.0,
@@ -215,9 +216,9 @@ def against(ours: Measured, rival: Measured, truth: Measured) -> dict[str, dict[
 
         found[name] = _estimate(difference(np.arange(count)), bootstrap(difference, count, 1000))
     for name, attribute, least in _SET_GOALS:
-        reference = np.concatenate(getattr(truth.windows, attribute))
-        first = _drawn(features.fid, getattr(ours.windows, attribute), reference, least)
-        second = _drawn(features.fid, getattr(rival.windows, attribute), reference, least)
+        reference = features.Reference.of(np.concatenate(getattr(truth.windows, attribute)), least)
+        first = _drawn(reference.fid, getattr(ours.windows, attribute))
+        second = _drawn(reference.fid, getattr(rival.windows, attribute))
 
         def apart(
             drawn: NDArray[np.int64],
@@ -269,6 +270,7 @@ TABLES: tuple[tuple[str, tuple[_Column, ...]], ...] = (
             ("hands cm", "hands_cm", 0, True),
             ("wrists cm", "wrists_cm", 0, False),
             ("lag ms", "lag_ms", 0, False),
+            ("agree", "agreement", 2, False),
             ("BED", "bed", 3, False),
             ("BED cc", "bed_corrected", 3, True),
             ("touch F1", "touch_f1", 2, False),

@@ -1,6 +1,7 @@
 """`dancecoach bench partner`: a folder of duets in, tables and a document out."""
 
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from dancecoach.__main__ import main
 from dancecoach.bench.partner import TRUE, fold_indices, other_leader, run
 from dancecoach.bench.partner_baselines import delayed, placed
+from dancecoach.bench.partner_figures import over_takes, take_figures
 from dancecoach.errors import DancecoachError
 from dancecoach.session.duets import Duet, read_duets
 from dancecoach.types import Floats
@@ -23,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four couples."""
     root = tmp_path_factory.mktemp("duets")
     for seed in range(4):
-        leader, follower = couple(14.0, seed=seed)
+        leader, follower = couple(9.0, seed=seed)
         # A hand is held for a while.
         follower[100:200, 21] = leader[100:200, 20] + (0.0, 0.05, 0.1)
         for role, room in (("leader", leader), ("follower", follower)):
@@ -61,7 +63,7 @@ def test_the_command_prints_tables_and_a_document(folder: Path, capsys: pytest.C
     document: dict[str, Any] = json.loads(out, parse_constant=pytest.fail)
     assert document["schema"] == "dancecoach.bench.partner/1"
     assert list(document["takes"]) == ["pair0", "pair1", "pair2", "pair3"]
-    assert sorted(sum(document["folds"], [])) == sorted(document["takes"])
+    assert sorted(itertools.chain(*document["folds"])) == sorted(document["takes"])
     models = document["models"]
     assert list(models) == [TRUE, "truth-67ms", "truth-133ms", "truth-200ms", "ours", "mirror", "mm-steered"]
     truth = models[TRUE]["figures"]
@@ -156,7 +158,7 @@ def test_refusals_are_one_sentence(
 
 def test_every_take_is_tested_once() -> None:
     groups = fold_indices(11, 5)
-    assert sorted(sum(groups, [])) == list(range(11))
+    assert sorted(itertools.chain(*groups)) == list(range(11))
     assert min(map(len, groups)) == 2  # so that there is another leader in each
     assert groups == fold_indices(11, 5)
 
@@ -173,3 +175,16 @@ def test_another_leader_begins_where_the_true_one_did() -> None:
     assert len(alone) == len(duet)
 
 
+def test_real_dancers(recordings: Path) -> None:
+    duets = read_duets(recordings / "motion" / "cmu_salsa" / "bvh")[:6]
+    true, late = (
+        over_takes([take_figures(duet, delayed(duet.follower, frames)) for duet in duets]) for frames in (0, 4)
+    )
+    assert 0.27 < true["bed"]["value"] < 0.42
+    assert 0.15 < true["bed_corrected"]["value"] < 0.33  # they do mark the same moments
+    assert late["bed_corrected"]["value"] < 0.12  # a tenth of a second takes that away
+    assert late["root_cm"]["value"] == pytest.approx(8.0, abs=2.0)
+    assert late["facing_deg"]["value"] == pytest.approx(16.0, abs=4.0)
+    assert late["lag_ms"]["value"] == pytest.approx(133.0, abs=8.0)
+    assert 3.0 < true["depth_cm"]["value"] < 9.0  # close holds, brought to one body shape
+    assert 30 < true["foot_cm_s"]["value"] < 65
