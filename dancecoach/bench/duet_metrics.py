@@ -85,21 +85,19 @@ def effective_lag(predicted: Floats, true: Floats, rate: float, longest: float =
     """Return by how much a follower comes after the true one.
 
     Where the normalised cross-correlation of the velocities of all joints in the room is highest within ±`longest` s,
-    between frames by the parabola through the highest and its neighbours; no lag is told below a correlation of 0.25,
-    which followers of somebody else reach now and then.
+    between frames by the parabola through the highest and its neighbours. No lag is told below a correlation of 0.25,
+    which followers of somebody else hardly reach, nor at the end of what was searched.
     """
     first, second = np.diff(predicted, axis=0).reshape(-1, 66), np.diff(true, axis=0).reshape(-1, 66)
     reach = min(round(longest * rate), len(first) - 2)
     scores = np.array([_correlation(first, second, shift) for shift in range(-reach, reach + 1)])
     best = int(np.argmax(scores))
     agreement = float(scores[best])
-    if agreement < _LEAST_AGREEMENT:
+    if agreement < _LEAST_AGREEMENT or not 0 < best < len(scores) - 1:
         return Lag(None, agreement)
-    offset = 0.0
-    if 0 < best < len(scores) - 1:
-        before, here, after = scores[best - 1 : best + 2]
-        bend = before - 2 * here + after
-        offset = 0.5 * float(before - after) / float(bend) if bend < 0 else 0.0
+    before, here, after = scores[best - 1 : best + 2]
+    bend = before - 2 * here + after
+    offset = 0.5 * float(before - after) / float(bend) if bend < 0 else 0.0
     return Lag(float((best - reach + offset) / rate), agreement)
 
 

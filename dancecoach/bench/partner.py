@@ -68,7 +68,7 @@ _CLEAN = "+clean"
 
 @dataclass(slots=True)
 class Danced:
-    """What a model did in `seconds` (of the plain ones): followers by take, under another leader, under corruptions."""
+    """What a model did, the plain ones in `seconds`: followers by take, under another leader, under corruptions."""
 
     lookahead: int
     seconds: float = 0.0
