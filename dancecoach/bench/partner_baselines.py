@@ -193,7 +193,8 @@ class RandomFollower:
 
     def run(self, leader: Floats, first: Floats) -> Floats:
         """Dance as one of them did, from the beginning; one after the other where they are too short."""
-        generator = np.random.default_rng([self._seed, len(leader)])
+        # Whom it becomes hangs on the follower alone, never on the leader: it is the same whoever leads.
+        generator = np.random.default_rng([self._seed, int(np.abs(first).sum() * 1e6)])
         made = [first[None]]
         while sum(len(each) for each in made) < len(leader):
             chosen = self._followers[generator.integers(len(self._followers))]
