@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
@@ -22,10 +22,13 @@ from dancecoach.ui.overlays.base import CENTER, write
 from dancecoach.ui.overlays.cues import cue_boxes, joints_under
 from dancecoach.ui.overlays.skeleton import pose_to_draw
 from dancecoach.ui.overlays.strip import score_at
+from dancecoach.ui.paint_times import PaintTimes
+from dancecoach.ui.partner.caption import caption_height
 from dancecoach.ui.theme import Theme, make_theme, tip
 from dancecoach.ui.words import score_words
 
-_KEPT = 240  # paints whose durations are remembered
+if TYPE_CHECKING:
+    from dancecoach.ui.partner.mirror import MirrorPartner
 
 
 class Stage(QWidget):
@@ -68,7 +71,8 @@ class Stage(QWidget):
         self.show_cues = True
         self.show_heat = True
         self.help_rows: Sequence[tuple[str, str]] = ()
-        self.paint_count = 0
+        self.partner_timing: Callable[[], StageTiming | None] = lambda: None
+        self.partner: MirrorPartner | None = None  # while the partner is shown in the mirror
         self.picture: PictureMap | None = None
         self._theme_name, self._large = theme, large
         self._theme: Theme = make_theme(theme, 1280, 720, large)
@@ -81,8 +85,7 @@ class Stage(QWidget):
         self._scaled: QImage | None = None
         self._scaled_key: tuple[object, ...] = ()
         self._reported: tuple[int, float] | None = None
-        self._durations: deque[float] = deque(maxlen=_KEPT)
-        self._painted_at: deque[float] = deque(maxlen=_KEPT)
+        self.times = PaintTimes()
         self._arrange()
 
     @property
@@ -103,11 +106,12 @@ class Stage(QWidget):
 
     def paint_timing(self) -> StageTiming:
         """Return how long paints took and how many a second there were, of the last few seconds."""
-        if len(self._painted_at) < 2:
-            return StageTiming(0.0, 0.0, 0.0)
-        p50, p95 = np.percentile(np.asarray(self._durations), (50, 95))
-        span = self._painted_at[-1] - self._painted_at[0]
-        return StageTiming(float(p50), float(p95), (len(self._painted_at) - 1) / span if span > 0 else 0.0)
+        return self.times.timing()
+
+    @property
+    def paint_count(self) -> int:
+        """How often it was painted."""
+        return self.times.count
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Arrange the parts anew."""
@@ -175,23 +179,27 @@ class Stage(QWidget):
             picture=self.picture,
             mirror=self.mirror,
             debug=self.debug,
-            own_timings=(("paint", self.paint_timing()),) if self.debug else (),
+            own_timings=self._own_timings() if self.debug else (),
             help_rows=self.help_rows,
             heat=self.show_heat,
         )
         scene = dataclasses.replace(scene, cue_boxes=self._cue_boxes(snapshot, scene))
+        if self.partner is not None:
+            self.partner.paint(painter, scene, self._theme)
         for index, (place, overlay) in enumerate(OVERLAYS):
             if not self._places[place].isEmpty():
                 self._paint_overlay(painter, index, overlay, self._places[place], scene)
         painter.end()
-        self.paint_count += 1
         frame = snapshot.frame
         if frame is not None and self._reported != (frame.index, frame.arrival):
             self._reported = (frame.index, frame.arrival)
             self.coach.report_paint(frame.arrival, self.clock.now())
-        ended = time.perf_counter()
-        self._durations.append(1000.0 * (ended - started))
-        self._painted_at.append(ended)
+        self.times.add(started, time.perf_counter())
+
+    def _own_timings(self) -> tuple[tuple[str, StageTiming], ...]:
+        partner = self.partner_timing()
+        own = (("paint", self.paint_timing()),)
+        return own if partner is None else (*own, ("paint partner", partner))
 
     def _cue_boxes(self, snapshot: Snapshot, scene: Scene) -> tuple[QRectF, ...]:
         """Return where the cues go: where they hide less of the dancer, and there for as long as they are shown."""
@@ -201,7 +209,10 @@ class Stage(QWidget):
         notices, picture = self._places["notices"], self._places["picture"]
         gap = notices.top() if self.width() >= self.height() else self._theme.px(1.2)
         top = max(picture.top(), notices.top())
-        area = QRectF(notices.left(), top, notices.width(), picture.bottom() - gap - top)
+        bottom = picture.bottom() - gap
+        if self.partner is not None and self.picture is not None:
+            bottom = min(bottom, self.picture.rect.bottom() - caption_height(self._theme) - 2 * self._theme.unit)
+        area = QRectF(notices.left(), top, notices.width(), bottom - top)
         if snapshot.advice != self._advice:
             self._advice = snapshot.advice
             pose = pose_to_draw(scene)
