@@ -72,11 +72,12 @@ class Stage(QWidget):
         self.show_heat = True
         self.help_rows: Sequence[tuple[str, str]] = ()
         self.partner_timing: Callable[[], StageTiming | None] = lambda: None
-        self.partner: MirrorPartner | None = None  # while the partner is shown in the mirror
+        self._partner: MirrorPartner | None = None
         self.picture: PictureMap | None = None
         self._theme_name, self._large = theme, large
         self._theme: Theme = make_theme(theme, 1280, 720, large)
         self._places: Mapping[str, QRectF] = {}
+        self._caption = QRectF()
         self._judged = False
         self._advice: tuple[Advice, ...] = ()
         self._cues_below = False
@@ -92,6 +93,17 @@ class Stage(QWidget):
     def theme(self) -> Theme:
         """The theme at the present size."""
         return self._theme
+
+    @property
+    def partner(self) -> MirrorPartner | None:
+        """What paints the partner into the mirror, None while it is not shown there."""
+        return self._partner
+
+    @partner.setter
+    def partner(self, partner: MirrorPartner | None) -> None:
+        if partner is not self._partner:
+            self._partner = partner
+            self._arrange()
 
     def set_look(self, theme: str, large: bool) -> None:
         """Change theme and type size."""
@@ -122,6 +134,12 @@ class Stage(QWidget):
         width, height = max(self.width(), 1), max(self.height(), 1)
         self._theme = make_theme(self._theme_name, width, height, self._large)
         self._places = arrange(width, height, self._large, self._judged)
+        if self._partner is not None:
+            # What the partner says goes below the picture: it must hide nobody's feet.
+            picture, notices = self._places["picture"], self._places["notices"]
+            high = caption_height(self._theme, True) + 0.8 * self._theme.unit
+            self._caption = QRectF(notices.left(), picture.bottom() - high, notices.width(), high)
+            self._places = {**self._places, "picture": picture.adjusted(0, 0, 0, -high)}
         self._kept.clear()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -184,8 +202,8 @@ class Stage(QWidget):
             heat=self.show_heat,
         )
         scene = dataclasses.replace(scene, cue_boxes=self._cue_boxes(snapshot, scene))
-        if self.partner is not None:
-            self.partner.paint(painter, scene, self._theme)
+        if self._partner is not None:
+            self._partner.paint(painter, scene, self._caption, self._theme)
         for index, (place, overlay) in enumerate(OVERLAYS):
             if not self._places[place].isEmpty():
                 self._paint_overlay(painter, index, overlay, self._places[place], scene)
@@ -209,10 +227,7 @@ class Stage(QWidget):
         notices, picture = self._places["notices"], self._places["picture"]
         gap = notices.top() if self.width() >= self.height() else self._theme.px(1.2)
         top = max(picture.top(), notices.top())
-        bottom = picture.bottom() - gap
-        if self.partner is not None and self.picture is not None:
-            bottom = min(bottom, self.picture.rect.bottom() - caption_height(self._theme) - 2 * self._theme.unit)
-        area = QRectF(notices.left(), top, notices.width(), bottom - top)
+        area = QRectF(notices.left(), top, notices.width(), picture.bottom() - gap - top)
         if snapshot.advice != self._advice:
             self._advice = snapshot.advice
             pose = pose_to_draw(scene)

@@ -129,9 +129,9 @@ class BodyMesh:
     drops: Floats  # (P, 3)
     frames: NDArray[np.int64]  # (P,)
     across: Floats  # (P, 3)
-    along: Floats  # (V,) 0…1
-    places: Floats  # (V, 3) m along (part, first radius, second radius)
-    normals: Floats  # (V, 3) in the same
+    along: NDArray[np.float32]  # (P, V / P) 0…1
+    places: NDArray[np.float32]  # (P, V / P, 3) m along (part, first radius, second radius)
+    normals: NDArray[np.float32]  # (P, V / P, 3) in the same
 
     def colors(self, palette: Mapping[str, tuple[float, float, float]], alpha: float = 1.0) -> NDArray[np.float32]:
         """Return the vertices' colours (V, 4) 0…1; `palette` holds red, green, blue of every role."""
@@ -150,12 +150,23 @@ class BodyMesh:
         axis = np.where(length[:, None] > 1e-6, axis / np.maximum(length, 1e-6)[:, None], own[:, 1])
         wanted = np.einsum("pi,pij->pj", self.across, own)
         first = _unit(wanted - (wanted * axis).sum(axis=1)[:, None] * axis, own[:, 2])
-        basis = np.stack([axis, first, np.cross(first, axis)], axis=1)  # (P, 3, 3)
-        per_vertex = basis[self.part_of]
-        vertices = start[self.part_of] + per_vertex[:, 0] * (self.along * length[self.part_of])[:, None]
-        vertices += size * np.einsum("vi,vij->vj", self.places, per_vertex)
-        normals = np.einsum("vi,vij->vj", self.normals, per_vertex)
-        return vertices.astype(np.float32), normals.astype(np.float32)
+        basis = np.stack([axis, first, _cross(first, axis)], axis=1).astype(np.float32)  # (P, 3, 3)
+        places = self.places * np.float32(size)
+        places[..., 0] += self.along * length.astype(np.float32)[:, None]
+        vertices = places @ basis + start.astype(np.float32)[:, None]
+        return vertices.reshape(-1, 3), (self.normals @ basis).reshape(-1, 3)
+
+
+def _cross(one: Floats, two: Floats) -> Floats:
+    """Return the cross products of (N, 3) and (N, 3); numpy's own takes five times as long."""
+    return np.stack(
+        [
+            one[:, 1] * two[:, 2] - one[:, 2] * two[:, 1],
+            one[:, 2] * two[:, 0] - one[:, 0] * two[:, 2],
+            one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0],
+        ],
+        axis=1,
+    )
 
 
 _NECK = JOINT_INDEX["neck"]
@@ -174,7 +185,8 @@ def body_frames(joints: Floats) -> Floats:
         across = joints[left] - joints[right]
         up = _one(up, (0.0, 1.0, 0.0))
         across = _one(across - (across @ up) * up, (1.0, 0.0, 0.0))
-        found[index] = across, up, np.cross(across, up)
+        found[index, 0], found[index, 1] = across, up
+    found[:, 2] = _cross(found[:, 0], found[:, 1])
     return found
 
 
@@ -232,9 +244,9 @@ def body_mesh(bun: bool = False) -> BodyMesh:
         drops=np.array([part.drop for part in parts]),
         frames=np.array([part.frame for part in parts]),
         across=np.array([part.across for part in parts]),
-        along=np.concatenate(along),
-        places=np.concatenate(places),
-        normals=np.concatenate(normals),
+        along=np.concatenate(along).reshape(len(parts), -1).astype(np.float32),
+        places=np.concatenate(places).reshape(len(parts), -1, 3).astype(np.float32),
+        normals=np.concatenate(normals).reshape(len(parts), -1, 3).astype(np.float32),
     )
 
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPen, QPolygonF
 from dancecoach.types import FollowerMotion, PartnerState
 from dancecoach.ui.overlays.base import CENTER, write, write_wrapped
 from dancecoach.ui.theme import Theme
-from dancecoach.ui.words import partner_words
+from dancecoach.ui.words import FEET_INFERRED, partner_words
 
 LINE, DETAIL = 5.0, 3.2  # hundredths of the window's height
 _ROLES: dict[PartnerState, str] = {
@@ -20,14 +20,18 @@ _ROLES: dict[PartnerState, str] = {
 }
 
 
-def caption_height(theme: Theme) -> float:
-    """Return how high a caption of two lines is, pixels."""
-    return theme.px(LINE) * 1.35 + theme.px(DETAIL) * 1.5 + 1.2 * theme.unit
+def caption_height(theme: Theme, one_line: bool = False) -> float:
+    """Return how high a caption of two lines is, or of one, pixels."""
+    return theme.px(LINE) * 1.35 + 1.2 * theme.unit + (0.0 if one_line else theme.px(DETAIL) * 1.5)
 
 
-def paint_caption(painter: QPainter, rect: QRectF, motion: FollowerMotion, theme: Theme) -> None:
-    """Paint sign, line and detail into `rect`."""
+def paint_caption(
+    painter: QPainter, rect: QRectF, motion: FollowerMotion, theme: Theme, one_line: bool = False
+) -> None:
+    """Paint sign, line and detail into `rect`; in one line only the shortest of details."""
     line, detail = partner_words(motion)
+    if one_line and detail:
+        line, detail = (f"{line}. {FEET_INFERRED}" if detail.startswith(FEET_INFERRED) else line), ""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme.color("panel", 240))
     painter.drawRoundedRect(rect, 1.2 * theme.unit, 1.2 * theme.unit)

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 IN_THE_MIRROR = "in the mirror"
-_WIDE, _HIGH = 0.37, 0.36  # shares of a landscape window's width and a portrait window's height
+_WIDE, _LEAST = 0.37, 0.28  # shares of a landscape window's width
+_HIGH = 0.36  # share of a portrait window's height
 _ROLE_WORDS = {"follower": "follows", "leader": "leads"}
 
 
 def split(area: QRect) -> tuple[QRect, QRect]:
     """Return where mirror and partner go: side by side, one above the other where the window is high."""
     if area.width() >= area.height():
-        wide = round(_WIDE * area.width())
+        # The mirror stays at least as wide as high: high and narrow, its parts would leave little of the picture.
+        wide = round(min(max(area.width() - 1.02 * area.height(), _LEAST * area.width()), _WIDE * area.width()))
         return area.adjusted(0, 0, -wide, 0), area.adjusted(area.width() - wide, 0, 0, 0)
     high = round(_HIGH * area.height())
     return area.adjusted(0, high, 0, 0), area.adjusted(0, 0, 0, high - area.height())

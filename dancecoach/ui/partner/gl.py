@@ -8,6 +8,7 @@ graphics card.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ uniform mat4 u_matrix;
 uniform vec3 u_light;
 uniform vec3 u_eye;
 varying vec4 v_color;
+varying float v_lit;
 void main() {
     gl_Position = u_matrix * vec4(a_place, 1.0);
     float front = max(dot(a_normal, u_light), 0.0);
@@ -36,11 +38,19 @@ void main() {
     float lit = step(0.25, dot(a_normal, a_normal));
     float shade = mix(1.0, 0.34 + 0.52 * front + 0.2 * above - 0.12 * rim * rim, lit);
     v_color = vec4(a_color.rgb * shade, a_color.a);
+    v_lit = lit;
 }
 """
+# What is shaded and not opaque is drawn as a pattern: what lies behind shines through, whatever was drawn first.
 _FRAGMENT = """
 varying vec4 v_color;
+varying float v_lit;
 void main() {
+    if (v_lit * (1.0 - v_color.a) > 0.01) {
+        if (mod(floor(gl_FragCoord.x) + floor(gl_FragCoord.y), 2.0) > 0.5) discard;
+        gl_FragColor = vec4(v_color.rgb, 1.0);
+        return;
+    }
     gl_FragColor = vec4(v_color.rgb * v_color.a, v_color.a);
 }
 """
@@ -89,7 +99,7 @@ class Renderer:
         Parameters
         ----------
         meshes : sequence of Mesh
-            Drawn in this order, translucent ones best last.
+            Drawn in this order.
         matrix : (4, 4)
             From the room to clip space.
         width, height : int
@@ -114,15 +124,16 @@ class Renderer:
             cull_face=False,
             depth_func="lequal",
             depth_mask=True,
-            color_mask=(True, True, True, True),
             blend_func=("one", "one_minus_src_alpha"),
             clear_color=(0, 0, 0, 0),
         )
         gloo.clear(color=True, depth=True)
+        # Upside down, as pictures are kept: turning it over afterwards would be another copy.
+        turned = np.diag([1.0, -1.0, 1.0, 1.0]) @ matrix
         for mesh in meshes:
-            self._draw(mesh, matrix, eye, light)
+            self._draw(mesh, turned, eye, light)
         self._canvas.flush()
-        image = target.toImage()
+        image = target.toImage(False)
         target.release()
         return image
 
@@ -137,11 +148,6 @@ class Renderer:
         program["u_light"], program["u_eye"] = light.astype(np.float32), eye.astype(np.float32)
         mode = "triangles" if mesh.faces.shape[1] == 3 else "lines"
         gloo.set_state(depth_mask=not mesh.flat)
-        if mesh.translucent:
-            # First how near it is, then its near side alone: its far side must not shine through.
-            gloo.set_state(color_mask=(False, False, False, False))
-            program.draw(mode, drawn.index)
-            gloo.set_state(color_mask=(True, True, True, True))
         program.draw(mode, drawn.index)
 
     @property
@@ -169,6 +175,10 @@ def open_renderer() -> Renderer | None:
     """Return what draws with OpenGL, None where there is none: no display, no driver, or one that fails."""
     if QGuiApplication.platformName() in ("offscreen", "minimal"):
         return None
+    # Where the processor draws, it draws in this thread: a few thousand corners are not worth threads, the other core
+    # has a dancer to look at, and starting threads while libraries are loaded elsewhere has crashed.
+    for name, value in (("LP_NUM_THREADS", "0"), ("MESA_SHADER_CACHE_DISABLE", "true")):
+        os.environ.setdefault(name, value)
     form = QSurfaceFormat()
     form.setDepthBufferSize(24)
     context = QOpenGLContext()

@@ -15,7 +15,7 @@ from dancecoach.ui.overlays.base import Scene
 from dancecoach.ui.paint_times import PaintTimes
 from dancecoach.ui.partner.body import held_points
 from dancecoach.ui.partner.camera import Spring, camera_matrix, to_pixels
-from dancecoach.ui.partner.caption import caption_height, paint_caption, paint_invitation
+from dancecoach.ui.partner.caption import paint_caption, paint_invitation
 from dancecoach.ui.partner.flat import color, paint_body, paint_shadow
 from dancecoach.ui.partner.gl import Renderer
 from dancecoach.ui.partner.sampling import Moment, sample
@@ -42,11 +42,15 @@ class MirrorPartner:
         self._shift.reset()
         self._time = None
 
-    def paint(self, painter: QPainter, scene: Scene, theme: Theme) -> None:
-        """Paint partner, held hands and what it says; nothing while it is switched off."""
+    def paint(self, painter: QPainter, scene: Scene, caption: QRectF, theme: Theme) -> None:
+        """Paint partner, held hands and, into `caption`, what it says; nothing while it is switched off."""
         started = time.perf_counter()
         motion, picture = scene.snapshot.partner, scene.picture
-        if motion is None or picture is None:
+        if motion is None:
+            return
+        painter.fillRect(caption, theme.color("background"))
+        paint_caption(painter, caption.adjusted(0, 0.8 * theme.unit, 0, 0), motion, theme, True)
+        if picture is None:
             return
         aspect = picture.rect.width() / picture.rect.height()
         self._learn(motion, scene.snapshot.pose, aspect, scene.seen_at)
@@ -58,12 +62,9 @@ class MirrorPartner:
             self._paint_held(painter, picture, moment, scene.snapshot.pose, theme)
             painter.restore()
         rect = picture.rect
-        wide = min(rect.width() - 2 * theme.unit, 70 * theme.unit)
-        high = caption_height(theme)
-        left = rect.center().x() - wide / 2
-        paint_caption(painter, QRectF(left, rect.bottom() - high - theme.unit, wide, high), motion, theme)
-        top = rect.top() + 0.3 * rect.height()
-        paint_invitation(painter, QRectF(left, top, wide, 15 * theme.unit), motion, theme)
+        wide = min(rect.width(), caption.width()) - 2 * theme.unit
+        place = QRectF(rect.center().x() - wide / 2, rect.top() + 0.34 * rect.height(), wide, 15 * theme.unit)
+        paint_invitation(painter, place, motion, theme)
         self.times.add(started, time.perf_counter())
 
     def _learn(self, motion: FollowerMotion, pose: Pose | None, aspect: float, now: float) -> None:

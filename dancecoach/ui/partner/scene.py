@@ -26,7 +26,7 @@ DANCER_PALETTE: dict[str, Color] = {
 }  # fmt: skip
 LINK: Color = (0.94, 0.89, 0.26)
 HELD = 0.35  # from where on a hand counts as held
-GHOST_ALPHA = 0.38
+GHOST_ALPHA, HANDS_ALPHA = 0.38, 0.55
 _AROUND = np.arange(24) * 2 * np.pi / 24
 _DISC = np.column_stack([np.sin(_AROUND), np.zeros(24), np.cos(_AROUND)])
 _FAN = np.column_stack([np.zeros(24, int), 1 + np.arange(24), 1 + (np.arange(24) + 1) % 24]).astype(np.uint32)
@@ -38,8 +38,8 @@ _FEET = (7, 8, 10, 11)
 class Mesh:
     """Something to draw: `name` its own; vertices (V, 3) m, normals (V, 3), colours (V, 4); corners (F, 3) or (F, 2).
 
-    Vertices with a normal of 0 are not shaded. `flat` hides nothing; through `translucent` shines what lies behind
-    it, but not its own far side.
+    Vertices with a normal of 0 are not shaded; of shaded ones that are not opaque only every other pixel is drawn.
+    `flat` hides nothing.
     """
 
     name: str
@@ -48,7 +48,6 @@ class Mesh:
     colors: NDArray[np.float32]
     faces: NDArray[np.uint32]
     flat: bool = False
-    translucent: bool = False
 
 
 def couple(moment: Moment, alone: bool, floor_color: Color, line_color: Color) -> list[Mesh]:
@@ -58,26 +57,25 @@ def couple(moment: Moment, alone: bool, floor_color: Color, line_color: Color) -
     """
     middle = (moment.joints[0] + moment.leader[0]) / 2
     bodies = [moment.joints] if alone else [moment.joints, moment.leader]
-    dancer = body("dancer", moment.leader, False)
+    dancer = body("dancer", moment.leader, False, HANDS_ALPHA if alone else 1.0)
     if alone:
         dancer = dataclasses.replace(dancer, faces=faces_of(HANDS))
     solid = [shadows(bodies), body("partner", moment.joints, True), dancer]
     links = held(moment)
     if links is not None:
         solid.append(links)
-    # As few as can be: every one that is drawn costs more than its corners do.
-    meshes = [floor(middle, floor_color), grid(middle, line_color), joined("people", solid)]
     if moment.ghost is not None:
-        meshes.append(body("ghost", moment.ghost, True, GHOST_ALPHA))
-    return meshes
+        solid.append(body("ghost", moment.ghost, True, GHOST_ALPHA))
+    # As few as can be: every one that is drawn costs more than its corners do.
+    return [floor(middle, floor_color), grid(middle, line_color), joined("people", solid)]
 
 
 def partner_only(moment: Moment) -> list[Mesh]:
     """Return the partner with shadow and ghost, for a picture that has the dancer in it."""
-    meshes = [joined("alone", [shadows([moment.joints]), body("partner", moment.joints, True)])]
+    solid = [shadows([moment.joints]), body("partner", moment.joints, True)]
     if moment.ghost is not None:
-        meshes.append(body("ghost", moment.ghost, True, GHOST_ALPHA))
-    return meshes
+        solid.append(body("ghost", moment.ghost, True, GHOST_ALPHA))
+    return [joined("alone", solid)]
 
 
 def joined(name: str, meshes: Sequence[Mesh]) -> Mesh:
@@ -98,7 +96,7 @@ def body(name: str, joints: Floats, partner: bool, alpha: float = 1.0) -> Mesh:
     mesh = body_mesh(bun=partner)
     vertices, normals = mesh.place(joints)
     colors = mesh.colors(PARTNER_PALETTE if partner else DANCER_PALETTE, alpha)
-    return Mesh(name, vertices, normals, colors, mesh.faces, translucent=alpha < 1)
+    return Mesh(name, vertices, normals, colors, mesh.faces)
 
 
 def held_pairs(moment: Moment) -> list[tuple[Floats, Floats, float]]:
