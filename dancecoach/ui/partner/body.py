@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dancecoach.types import JOINT_COUNT, JOINT_INDEX, Floats
 
-_SEGMENTS = 12
+_SEGMENTS = 10
 # Rings of a tube: (place along the part 0…1, angle of the rounded end in quarter turns).
 _RINGS = ((0.0, -1.0), (0.0, -0.5), (0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.5), (1.0, 1.0))
 _TRUNK = 0.52  # m from pelvis to neck of the body that the radii below are of
@@ -227,10 +227,11 @@ def body_mesh(bun: bool = False) -> BodyMesh:
             if ring:
                 here = base + ring * _SEGMENTS + np.arange(_SEGMENTS)
                 after = base + ring * _SEGMENTS + (np.arange(_SEGMENTS) + 1) % _SEGMENTS
-                faces += [
-                    np.column_stack([here - _SEGMENTS, here, after]),
-                    np.column_stack([here - _SEGMENTS, after, after - _SEGMENTS]),
-                ]
+                # Counter-clockwise as seen from outside.
+                if cap < 1:
+                    faces.append(np.column_stack([here - _SEGMENTS, here, after]))
+                if ring > 1:  # at its two ends the tube is a point
+                    faces.append(np.column_stack([here - _SEGMENTS, after, after - _SEGMENTS]))
         part_of.append(np.full(len(_RINGS) * _SEGMENTS, number))
     return BodyMesh(
         names=tuple(part.name for part in parts),

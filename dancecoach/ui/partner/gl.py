@@ -117,19 +117,21 @@ class Renderer:
             target = self._target = QOpenGLFramebufferObject(width, height, form)
         if not target.isValid() or not target.bind():
             return None
+        # Upside down, as pictures are kept: turning it over afterwards would be another copy.
+        turned = np.diag([1.0, -1.0, 1.0, 1.0]) @ matrix
+        upright = np.linalg.det(matrix[[0, 1, 3], :3]) < 0  # else mirrored
         gloo.set_viewport(0, 0, width, height)
         gloo.set_state(
             depth_test=True,
             blend=True,
-            cull_face=False,
+            cull_face="back",
+            front_face="cw" if upright else "ccw",
             depth_func="lequal",
             depth_mask=True,
             blend_func=("one", "one_minus_src_alpha"),
             clear_color=(0, 0, 0, 0),
         )
         gloo.clear(color=True, depth=True)
-        # Upside down, as pictures are kept: turning it over afterwards would be another copy.
-        turned = np.diag([1.0, -1.0, 1.0, 1.0]) @ matrix
         for mesh in meshes:
             self._draw(mesh, turned, eye, light)
         self._canvas.flush()

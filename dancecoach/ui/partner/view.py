@@ -25,7 +25,7 @@ from dancecoach.ui.theme import Theme, make_theme
 from dancecoach.ui.words import ghost_words
 
 _SHARE = 0.2  # of the Qt thread's time that this view may take
-_SLOWEST, _FASTEST = 1 / 24, 1 / 62  # s from paint to paint
+_SLOWEST, _FASTEST = 1 / 30, 1 / 62  # s from paint to paint
 _MOST_PIXELS = {True: 450_000, False: 2_500_000}  # drawn by the processor; by a graphics card
 _HEAD = JOINT_INDEX["head"]
 NO_OPENGL = "Drawn flat: there is no OpenGL here."
