@@ -46,6 +46,7 @@ class PartnerControls:
         self.view: PartnerView | None = None
         self.mirror: MirrorPartner | None = None
         self._renderer: Renderer | None = None
+        self._opened = False
         self._known = window.settings  # to the engine that is coming
         window.bar.partner_menu.aboutToShow.connect(self.fill)
 
@@ -153,15 +154,22 @@ class PartnerControls:
         view.set_look(theme, settings.partner_view if beside else view.view, settings.partner_ghost)
 
     def _load(self) -> None:
-        from dancecoach.ui.partner.gl import open_renderer
         from dancecoach.ui.partner.mirror import MirrorPartner
         from dancecoach.ui.partner.view import PartnerView
 
         window = self._window
-        self._renderer = open_renderer()
-        self.view = PartnerView(window.coach, window.stage.clock, self._renderer, window)
+        self.view = PartnerView(window.coach, window.stage.clock, self._open_renderer, window)
         self.view.next_view.connect(self.next_partner_view)
-        self.mirror = MirrorPartner(self._renderer)
+        self.mirror = MirrorPartner(self._open_renderer)
+
+    def _open_renderer(self) -> Renderer | None:
+        # When there is something to draw, and no earlier: until then other threads load their libraries, and loading
+        # OpenGL's beside them has crashed the loader.
+        from dancecoach.ui.partner.gl import open_renderer
+
+        if not self._opened:
+            self._opened, self._renderer = True, open_renderer()
+        return self._renderer
 
     def place(self, area: QRect) -> QRect:
         """Put the view into its part of `area` and return the mirror's part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -31,8 +32,9 @@ _MARGIN = 6  # pixels around the partner
 class MirrorPartner:
     """Paints the partner into the picture; remembers where the room lies before the camera."""
 
-    def __init__(self, renderer: Renderer | None) -> None:
-        self.renderer = renderer
+    def __init__(self, open_renderer: Callable[[], Renderer | None] = lambda: None) -> None:
+        self.renderer: Renderer | None = None
+        self._open_renderer: Callable[[], Renderer | None] | None = open_renderer
         self.times = PaintTimes()
         self._shift = Spring(_SPEED)
         self._time: float | None = None
@@ -79,6 +81,8 @@ class MirrorPartner:
 
     def _paint(self, painter: QPainter, picture: PictureMap, moment: Moment, matrix: Floats) -> None:
         rect = picture.rect
+        if self._open_renderer is not None:
+            self.renderer, self._open_renderer = self._open_renderer(), None
         painter.setOpacity(_OPACITY)
         if self.renderer is None or not self._draw(painter, rect, moment, matrix):
             self.renderer = None

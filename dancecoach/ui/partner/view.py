@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -27,6 +28,7 @@ from dancecoach.ui.words import ghost_words
 _SHARE = 0.2  # of the Qt thread's time that this view may take
 _SLOWEST, _FASTEST = 1 / 30, 1 / 62  # s from paint to paint
 _MOST_PIXELS = {True: 450_000, False: 2_500_000}  # drawn by the processor; by a graphics card
+_SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "software")
 _HEAD = JOINT_INDEX["head"]
 NO_OPENGL = "Drawn flat: there is no OpenGL here."
 
@@ -40,21 +42,28 @@ class PartnerView(QWidget):
         Where the snapshots come from.
     clock : Clock
         The clock of the snapshot's times.
-    renderer : Renderer, optional
-        Draws with OpenGL; without it bodies are painted flat, and the view says so.
+    open_renderer : callable
+        Gives what draws with OpenGL, asked when there is first something to draw; where it gives None bodies are
+        painted flat, and the view says so.
     """
 
     next_view = Signal()
 
     def __init__(
-        self, coach: Coach, clock: Clock, renderer: Renderer | None = None, parent: QWidget | None = None
+        self,
+        coach: Coach,
+        clock: Clock,
+        open_renderer: Callable[[], Renderer | None] = lambda: None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Partner")
         self.setAccessibleDescription("The partner who dances with you, and how well you are seen.")
-        self.coach, self.clock, self.renderer = coach, clock, renderer
+        self.coach, self.clock = coach, clock
+        self.renderer: Renderer | None = None
+        self._open_renderer: Callable[[], Renderer | None] | None = open_renderer
         self.camera = FollowingCamera()
         self.ghost_counts = 0
         self.times = PaintTimes()
@@ -66,9 +75,7 @@ class PartnerView(QWidget):
         self._theme: Theme = make_theme("dark", 1280, 720)
         self._styled: tuple[object, ...] = ()
         self._due = 0.0
-        self._by_processor = renderer is None or any(
-            name in renderer.device.lower() for name in ("llvmpipe", "softpipe", "swiftshader", "software")
-        )
+        self._by_processor = True
 
     @property
     def view(self) -> str:
@@ -135,7 +142,7 @@ class PartnerView(QWidget):
         paint_caption(painter, QRectF(gap, stage.bottom() + gap, self.width() - 2 * gap, high), motion, theme)
         invitation = QRectF(gap, 0.16 * stage.height(), self.width() - 2 * gap, 25 * theme.unit)
         paint_invitation(painter, invitation, motion, theme)
-        if self.renderer is None:
+        if self.renderer is None and self._open_renderer is None:
             note = QRectF(gap, stage.bottom() - theme.px(3.4), self.width() - 2 * gap, theme.px(3.2))
             write(painter, note, NO_OPENGL, theme, 2.4, "muted", False, CENTER)
         painter.end()
@@ -143,6 +150,11 @@ class PartnerView(QWidget):
 
     def _paint_duet(self, painter: QPainter, rect: QRectF, moment: Moment) -> None:
         theme = self._theme
+        if self._open_renderer is not None:
+            self.renderer, self._open_renderer = self._open_renderer(), None
+            if self.renderer is not None:
+                device = self.renderer.device.lower()
+                self._by_processor = any(name in device for name in _SOFTWARE)
         matrix = self.camera.look(moment, rect.width() / rect.height())
         alone = self.view == "opposite me"
         if self.renderer is None or not self._draw(painter, rect, moment, matrix, alone):
