@@ -83,9 +83,10 @@ class Renderer:
     def __init__(self, context: QOpenGLContext, surface: QOffscreenSurface) -> None:
         # Imported when a partner is first shown: it is not needed to start.
         from vispy import gloo
+        from vispy.gloo import gl
         from vispy.gloo.context import FakeCanvas
 
-        self._gloo = gloo
+        self._gloo, self._finish = gloo, gl.glFinish
         self._context, self._surface = context, surface
         self._canvas = FakeCanvas()
         self._target: QOpenGLFramebufferObject | None = None
@@ -135,6 +136,8 @@ class Renderer:
         for mesh in meshes:
             self._draw(mesh, turned, eye, light)
         self._canvas.flush()
+        # Waited for here, where other threads may go on; within the next call they could not.
+        self._finish()
         image = target.toImage(False)
         target.release()
         return image
