@@ -157,6 +157,7 @@ def _command_parser() -> argparse.ArgumentParser:
     loop.add_argument("--seconds", type=float, default=60.0)
     loop.add_argument("--video", type=Path, help="video to show to the network camera, default the demo's")
     loop.add_argument("--music", type=Path, help="music to play, default the demo's")
+    loop.add_argument("--partner", action="store_true", help="switch the live partner on, measure it too")
     loop.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them")
 
     text = "Measure beat trackers side by side on sound whose beats are known."
@@ -477,7 +478,7 @@ def _bench_loop(options: argparse.Namespace) -> int:
     from dancecoach.bench.loop import run
 
     _require_writable(options.json)
-    figures = run(options.seconds, options.video, options.music)
+    figures = run(options.seconds, options.video, options.music, options.partner)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0

@@ -68,7 +68,9 @@ class Settings:
     `camera` and `audio` are names, addresses or paths as the command line takes them, empty for the system's
     default; `latencies` is keyed by `device_pair`; `music_offset` seconds added to the beat, −1…1. `cues` and
     `heat_map` show what the coach says on the mirror, `speak` says it, `speech_volume` 0…1; `reference` is the path
-    of a motion file or a session to compare with, empty for none.
+    of a motion file or a session to compare with, empty for none. `partner` switches the live partner on;
+    `partner_view` is one of `PARTNER_VIEWS`; `partner_role` what it dances, "follower" or "leader"; `partner_ghost`
+    how many counts ahead its ghost is, one of `PARTNER_GHOSTS`, 0 for none; `partner_style` the dance.
     """
 
     camera: str = ""
@@ -88,6 +90,11 @@ class Settings:
     speak: bool = False
     speech_volume: float = 0.8
     reference: str = ""
+    partner: bool = False
+    partner_view: str = "opposite me"
+    partner_role: str = "follower"
+    partner_ghost: int = 0
+    partner_style: str = "salsa"
     latencies: Mapping[str, Latency] = field(default_factory=dict)
 
     def latency_of(self, camera: str, audio: str) -> Latency:
@@ -192,10 +199,20 @@ def _from_table(table: Mapping[str, Any]) -> Settings:
         music_speed=min(max(settings.music_speed, 0.5), 1.1),
         speech_volume=min(max(settings.speech_volume, 0.0), 1.0),
         theme=settings.theme if settings.theme in THEMES else defaults.theme,
+        partner_view=_one_of(settings.partner_view, PARTNER_VIEWS),
+        partner_role=_one_of(settings.partner_role, PARTNER_ROLES),
+        partner_ghost=settings.partner_ghost if settings.partner_ghost in PARTNER_GHOSTS else 0,
     )
 
 
+def _one_of(value: str, known: tuple[str, ...]) -> str:
+    return value if value in known else known[0]
+
+
 THEMES = ("dark", "colour-blind safe", "light")
+PARTNER_VIEWS = ("opposite me", "over the shoulder", "from above", "in the mirror")
+PARTNER_ROLES = ("follower", "leader")
+PARTNER_GHOSTS = (0, 2, 3, 4)  # counts
 
 
 def _latency(table: Mapping[str, Any]) -> Latency:

@@ -2,7 +2,7 @@
 
 ```
 capture ─Latest─► pose ──► ring of poses ──┐
-                                           ├──► assess ──► Snapshot ──► whoever paints
+                                           ├──► assess, partner ──► Snapshot ──► whoever paints
 listen ──► beats / music player ──► grid ──┘
 ```
 
@@ -18,6 +18,7 @@ import math
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dancecoach import config
 from dancecoach.assessment.take import LiveTake
@@ -31,6 +32,7 @@ from dancecoach.loop.coaching import LiveCoach
 from dancecoach.loop.demo import ASSETS, FollowingVideo
 from dancecoach.loop.listen import Listener
 from dancecoach.loop.notices import by_severity, frame_rate_notice, music_notices, people_notices
+from dancecoach.loop.partnering import LivePartner
 from dancecoach.loop.timing import Timers
 from dancecoach.loop.watch import Watcher
 from dancecoach.loop.worker import Worker
@@ -41,6 +43,7 @@ from dancecoach.types import (
     AudioBlock,
     Beat,
     Notice,
+    PartnerRole,
     Pose,
     PrimitiveScore,
     RecordingState,
@@ -48,6 +51,9 @@ from dancecoach.types import (
     StageTiming,
     VideoFrame,
 )
+
+if TYPE_CHECKING:
+    from dancecoach.partner.partner import PartnerFrame
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +96,19 @@ class Engine:
         self.capture = Capture(self.clock, self._got_frame, self._notify, self._start_line)
         sound = (self._got_sound, self._notify, self.timers, self._start_line)
         self.listener = Listener(self.clock, *sound)
+        self.partner = LivePartner(
+            self.clock,
+            lambda: self.listener.grid,
+            lambda: self._latency().display,
+            self.timers,
+            self._got_partner,
+        )
         self.watcher = Watcher(self._frames, self._got_pose, self._notify, self.timers)
         self._workers = [
             Worker("capture", self.capture.step, self.capture.close, self._worker_failed),
             Worker("listen", self.listener.step, self.listener.close, self._worker_failed),
             Worker("pose", self.watcher.step, self.watcher.close, self._worker_failed),
+            Worker("partner", self.partner.step, None, self._worker_failed),
         ]
         self._assess = Worker("assess", self._measure, None, self._worker_failed)
         self._workers.append(self._assess)
@@ -102,6 +116,9 @@ class Engine:
         self.use_audio(settings.audio)
         self.listener.set_speed(settings.music_speed)
         self.listener.set_count_in(settings.count_in)
+        self.partner.set_role("leader" if settings.partner_role == "leader" else "follower")
+        self.partner.set_ghost(settings.partner_ghost)
+        self.partner.use(settings.partner)
         self._apply_latency()
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -145,6 +162,7 @@ class Engine:
             primitives=take.primitives[-_SHOWN_PRIMITIVES:],
             advice=self.coach.advice(now),
             provider=self.coach.provider,
+            partner=self.partner.motion,
             notices=self._notices(now),
             music=self.listener.music_state(),
             recording=self._recording_state(),
@@ -301,6 +319,20 @@ class Engine:
         """Forget the taps and go back to the music heard."""
         self.listener.forget_taps()
 
+    # --- partner ----------------------------------------------------------------------------------------------
+
+    def use_partner(self, on: bool) -> None:
+        """Switch the live partner on or off."""
+        self.partner.use(on)
+
+    def set_partner_role(self, role: PartnerRole) -> None:
+        """Let the partner follow, or lead a simple basic."""
+        self.partner.set_role(role)
+
+    def set_partner_ghost(self, counts: int) -> None:
+        """Show where the partner will be 2, 3 or 4 counts later; 0 for no ghost."""
+        self.partner.set_ghost(counts)
+
     # --- take -------------------------------------------------------------------------------------------------
 
     def start_recording(self, folder: Path | None = None, with_video: bool | None = None) -> None:
@@ -364,12 +396,18 @@ class Engine:
 
     def _got_pose(self, pose: Pose) -> None:
         self._poses.put(pose)
+        self.partner.see(pose)
         recorder = self._recorder
         if recorder is not None:
             recorder.pose(pose)
         calibration = self._calibration
         if calibration is not None:
             calibration.saw_pose(pose)
+
+    def _got_partner(self, frame: PartnerFrame) -> None:
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.partner(frame)
 
     def _got_sound(self, block: AudioBlock | None, beats: Sequence[Beat]) -> None:
         recorder = self._recorder

@@ -164,3 +164,12 @@ def test_only_bars_of_three_and_six_are_not_counted_in_eights() -> None:
 def test_counts_of_another_metre_are_shown_as_they_were() -> None:
     grid = BeatGrid(np.arange(4.0), np.array([7, 8, 1, 2]), 60.0, 1.0, beats_per_bar=3)
     assert grid.position(1.5) == pytest.approx(8.5)
+
+
+def test_the_partner_is_remembered_and_kept_to_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    chosen = Settings(partner=True, partner_view="from above", partner_role="leader", partner_ghost=3)
+    config.save(chosen, path)
+    assert config.load(path) == chosen
+    path.write_text('version = 1\npartner_view = "from below"\npartner_role = "judge"\npartner_ghost = 9\n', "utf-8")
+    assert config.load(path) == Settings()

@@ -45,7 +45,9 @@ _WARM_UP = 8.0  # s before the figures count: networks load, the beat is found
 _LONGEST_VIDEO = 60.0  # s, then it repeats
 
 
-def run(seconds: float, video: Path | None = None, music: Path | None = None) -> dict[str, Any]:
+def run(
+    seconds: float, video: Path | None = None, music: Path | None = None, partner: bool = False
+) -> dict[str, Any]:
     """Run the loop for `seconds`, print the figures by stage and return them.
 
     Parameters
@@ -54,6 +56,8 @@ def run(seconds: float, video: Path | None = None, music: Path | None = None) ->
         How long to measure, after the warm-up.
     video, music : Path, optional
         What to show and play, the demo's by default; both repeat.
+    partner : bool, optional
+        Switch the live partner on and show it.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def run(seconds: float, video: Path | None = None, music: Path | None = None) ->
         sound = stack.enter_context(_sound(music, folder / "music.wav"))
         url = stack.enter_context(_camera(folder / "pictures.bin"))
         start_up = _start_up(url)
-        figures = _measure(url, sound, seconds)
+        figures = _measure(url, sound, seconds, partner)
     result = {
         "schema": SCHEMA,
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()},
@@ -199,13 +203,13 @@ def _start_up(url: str) -> float | None:
     return first
 
 
-def _measure(url: str, sound: str, seconds: float) -> dict[str, Any]:
+def _measure(url: str, sound: str, seconds: float, partner: bool) -> dict[str, Any]:
     from dancecoach.engine import Engine
     from dancecoach.ui.application import RunOptions
     from dancecoach.ui.application import run as run_window
 
     engines: list[Engine] = []
-    settings = Settings(camera=url, audio=sound)
+    settings = Settings(camera=url, audio=sound, partner=partner)
 
     def build() -> Engine:
         engine = Engine(settings)
@@ -243,6 +247,10 @@ class _Probe:
         memory: list[tuple[float, float]] = []
         delays = engine.timers["arrival to paint"]
         delays.clear()
+        frames, view = engine.timers["partner"], window.partner.view
+        frames.clear()
+        if view is not None:
+            view.times.clear()
         while time.perf_counter() - began < self._seconds and not self.stop.wait(1.0):
             memory.append((time.perf_counter() - began, process.memory_info().rss / 1e6))
         elapsed = time.perf_counter() - began
@@ -257,6 +265,7 @@ class _Probe:
             "pictures_dropped_percent": round(100 * counts["dropped"] / received, 2),
             "paints_per_second": round(counts["paints"] / elapsed, 2),
             "arrival_to_paint_ms": {"p5": round(low, 1), "p50": round(middle, 1), "p95": round(high, 1)},
+            "partner": None if view is None else _partner_figures(engine, view, counts, elapsed),
             "cpu_cores_used": round((used.user + used.system - cpu.user - cpu.system) / elapsed, 2),
             "memory_mb": round(max(value for _, value in memory), 1),
             "memory_growth_mb_per_minute": _growth(memory),
@@ -264,9 +273,30 @@ class _Probe:
             "dancer_seen": engine.watcher.seen is not None and engine.watcher.seen.result.raw is not None,
             "stages": {
                 name: {key: round(value, 2) for key, value in asdict(timing).items()}
-                for name, timing in {**engine.snapshot().timings, "paint": window.stage.paint_timing()}.items()
+                for name, timing in {
+                    **engine.snapshot().timings,
+                    "paint": window.stage.paint_timing(),
+                    **({} if view is None else {"paint partner": view.paint_timing()}),
+                }.items()
             },
         }
+
+
+def _partner_figures(engine: Any, view: Any, counts: dict[str, int], elapsed: float) -> dict[str, Any]:
+    """Return how long the partner's frames took, each, and its paints; `skipped` frames since the start."""
+    return {
+        "step_ms": _shares(engine.timers["partner"]),
+        "frames_per_second": round(counts["frames"] / elapsed, 2),
+        "skipped": engine.partner.skipped,
+        "paint_ms": _shares(view.times),
+        "paints_per_second": round(counts["partner paints"] / elapsed, 2),
+        "drawn_by": "the painter" if view.renderer is None else "OpenGL",
+    }
+
+
+def _shares(times: Any) -> dict[str, float]:
+    middle, high, highest = times.percentiles((50, 95, 99))
+    return {"p50": round(middle, 2), "p95": round(high, 2), "p99": round(highest, 2)}
 
 
 def _window() -> Any:
@@ -284,6 +314,8 @@ def _counters(engine: Any, window: Any) -> dict[str, int]:
         "paints": window.stage.paint_count,
         "received": engine.capture.received,
         "dropped": engine.dropped,
+        "frames": engine.timers["partner"].count,
+        "partner paints": 0 if window.partner.view is None else window.partner.view.times.count,
     }
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from dancecoach.perception.landmarks import Detection, Landmarker, PersonDetector, Region
 from dancecoach.perception.person_lock import PersonLock
-from dancecoach.perception.skeleton import Floor, body_joints, camera_translation, image_joints, joint_visibility
+from dancecoach.perception.pinhole import camera_translation
+from dancecoach.perception.skeleton import Floor, body_joints, image_joints, joint_visibility
 from dancecoach.perception.smoothing import OneEuro, SwapGuard
 from dancecoach.types import Image, Person, Pose, VideoFrame
 

@@ -287,10 +287,8 @@ def _metres_per_unit(room: Floats) -> float:
     return 1.35 / size
 
 
-def write_bvh(path: Path, track: PoseTrack) -> None:
-    """Write a track as BVH: the 22 joints, centimetres, y up, constant bone lengths (the median of each).
-
-    Rotations are fitted to the joint positions; a joint with one child turns its bone the shortest way.
+def frame_times(track: PoseTrack) -> Floats:
+    """Return the evenly spaced times (F,) s at which `write_bvh` writes a track.
 
     Raises
     ------
@@ -300,7 +298,30 @@ def write_bvh(path: Path, track: PoseTrack) -> None:
     if len(track) < 2:
         raise FileFormatError("There are no poses to export.", "Record a session with a dancer in the picture.")
     interval = float(np.median(np.diff(track.times)))
-    times = np.arange(track.times[0], track.times[-1] + interval / 2, interval)
+    return np.arange(track.times[0], track.times[-1] + interval / 2, interval)
+
+
+def write_bvh(path: Path, track: PoseTrack, times: Floats | None = None) -> None:
+    """Write a track as BVH: the 22 joints, centimetres, y up, constant bone lengths (the median of each).
+
+    Rotations are fitted to the joint positions; a joint with one child turns its bone the shortest way.
+
+    Parameters
+    ----------
+    path : Path
+    track : PoseTrack
+    times : (F,) s, optional
+        Evenly spaced, the frames to write instead of the track's own, so that two dancers share them; before the
+        track's first pose and after its last one the body stands still.
+
+    Raises
+    ------
+    FileFormatError
+        When the track has fewer than two poses.
+    """
+    own = frame_times(track)
+    times = own if times is None or len(times) < 2 else times
+    interval = float(times[1] - times[0]) if len(times) > 1 else float(np.median(np.diff(track.times)))
     room = (track.joints + track.roots[:, None]).reshape(len(track), -1)
     upper = np.clip(np.searchsorted(track.times, times, side="right"), 1, len(track) - 1)
     span = track.times[upper] - track.times[upper - 1]

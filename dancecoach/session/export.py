@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,11 @@ import av
 from dancecoach.errors import DancecoachError, FileFormatError, RecordingError
 from dancecoach.session import assessments, scores
 from dancecoach.session.annotated import render
-from dancecoach.session.bvh import write_bvh
+from dancecoach.session.bvh import frame_times, write_bvh
 from dancecoach.session.motion import dump_json, to_csv, to_json
 from dancecoach.session.store import Session
 from dancecoach.session.timeline import ScoreFinder, count_at
+from dancecoach.session.track import PARTNER_STATES, RecordedPartner
 
 ExportKind = Literal["bvh", "csv", "json", "mp4"]
 Progress = Callable[[float], bool]
@@ -26,6 +27,9 @@ EXPORT_SCHEMA = "dancecoach.export/1"
 
 def export(session: Session, kind: ExportKind, destination: Path, progress: Progress | None = None) -> bool:
     """Write a session as another kind of file; the destination appears whole or not at all.
+
+    A duet is two BVH files: the dancer's at the destination, the partner's beside it (`partner_destination`), with
+    the same frames and in the one room.
 
     Parameters
     ----------
@@ -53,8 +57,11 @@ def export(session: Session, kind: ExportKind, destination: Path, progress: Prog
     steps = _STEPS.get(kind)
     if steps is None:
         raise FileFormatError(f"Sessions cannot be exported as {kind}.", f"Choose {', '.join(_STEPS)}.")
-    temporary = destination.with_name(f".{destination.name}.part")
-    work = steps(session, temporary)
+    made = {destination: steps}
+    if kind == "bvh" and session.partner is not None:
+        made[partner_destination(destination)] = _partner_bvh
+    temporary = {path: path.with_name(f".{path.name}.part") for path in made}
+    work = _in_turn([make(session, temporary[path]) for path, make in made.items()])
     done = False
     try:
         for share in work:
@@ -62,7 +69,8 @@ def export(session: Session, kind: ExportKind, destination: Path, progress: Prog
                 return False
         if progress is not None and progress(1.0) is False:
             return False
-        temporary.replace(destination)
+        for path, part in temporary.items():
+            part.replace(path)
         done = True
     except DancecoachError:
         raise
@@ -70,11 +78,27 @@ def export(session: Session, kind: ExportKind, destination: Path, progress: Prog
         raise _sentence(error, destination) from error
     finally:
         with contextlib.suppress(OSError, av.FFmpegError, ValueError):
-            work.close()  # type: ignore[attr-defined]
+            work.close()
         if not done:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+            for part in temporary.values():
+                with contextlib.suppress(OSError):
+                    part.unlink()
     return True
+
+
+def partner_destination(destination: Path) -> Path:
+    """Return where the partner's motion is written beside the dancer's: NAME.bvh has NAME-partner.bvh beside it."""
+    return destination.with_name(f"{destination.stem}-partner{destination.suffix}")
+
+
+def _in_turn(works: Sequence[Iterator[float]]) -> Generator[float, None, None]:
+    """Do one work after the other, yield the share of all that is done."""
+    with contextlib.ExitStack() as stack:
+        for work in works:
+            stack.callback(work.close)  # type: ignore[attr-defined]
+        for index, work in enumerate(works):
+            for share in work:
+                yield (index + min(share, 1.0)) / len(works)
 
 
 def _sentence(error: Exception, destination: Path) -> RecordingError:
@@ -90,6 +114,12 @@ def _sentence(error: Exception, destination: Path) -> RecordingError:
 def _bvh(session: Session, path: Path) -> Iterator[float]:
     yield 0.0
     write_bvh(path, session.track)
+
+
+def _partner_bvh(session: Session, path: Path) -> Iterator[float]:
+    yield 0.0
+    assert session.partner is not None
+    write_bvh(path, session.partner.track, frame_times(session.track))
 
 
 def _csv(session: Session, path: Path) -> Iterator[float]:
@@ -172,6 +202,16 @@ def to_document(session: Session) -> dict[str, Any]:
             "people": session.poses.people.tolist(),
             "image_joints": session.poses.image_joints.round(5).tolist(),
         },
+        "partner": None if session.partner is None else _partner_document(session.partner),
+    }
+
+
+def _partner_document(partner: RecordedPartner) -> dict[str, Any]:
+    return to_json(partner.track) | {
+        "contacts": partner.contacts.round(3).tolist(),
+        "holds": partner.holds.round(3).tolist(),
+        "states": [PARTNER_STATES[state] for state in partner.states],
+        "feet_inferred": partner.feet_inferred.tolist(),
     }
 
 

@@ -4,6 +4,7 @@
 2026-03-01_18-30-00/
   session.json    schema, wall time of the start, devices; rewritten once, when the session is finished
   poses.track     append-only records, each with its checksum (`track`)
+  partner.track   the same for the synthesised partner, only where it danced
   audio.wav       PCM16, appended; `audio.times` says which sample was in the air when (`sound`)
   video.mp4       fragmented, only when switched on; `video.times` has the time of each picture (`picture`)
   index.sqlite    beats, eight-counts, notices, the total (`index`)
@@ -30,13 +31,14 @@ from dancecoach.errors import FileFormatError
 SCHEMA = "dancecoach.session/1"
 MANIFEST = "session.json"
 POSES = "poses.track"
+PARTNER = "partner.track"
 SOUND = "audio.wav"
 SOUND_TIMES = "audio.times"
 VIDEO = "video.mp4"
 VIDEO_TIMES = "video.times"
 INDEX = "index.sqlite"
 # Everything a session may consist of; nothing else is read or deleted.
-NAMES = (MANIFEST, POSES, SOUND, SOUND_TIMES, VIDEO, VIDEO_TIMES, INDEX, f"{INDEX}-wal", f"{INDEX}-shm")
+NAMES = (MANIFEST, POSES, PARTNER, SOUND, SOUND_TIMES, VIDEO, VIDEO_TIMES, INDEX, f"{INDEX}-wal", f"{INDEX}-shm")
 
 LONGEST = 48 * 3600.0  # s; a time beyond is not believed
 _LARGEST_MANIFEST = 256 * 1024

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 
@@ -33,8 +34,19 @@ from dancecoach.session.format import LONGEST, Manifest, sync_folder, write_mani
 from dancecoach.session.index import IndexWriter
 from dancecoach.session.picture import PictureWriter
 from dancecoach.session.sound import SoundWriter
-from dancecoach.session.track import POSE_MAGIC, POSE_RECORD, RecordWriter, pose_records
+from dancecoach.session.track import (
+    PARTNER_MAGIC,
+    PARTNER_RECORD,
+    POSE_MAGIC,
+    POSE_RECORD,
+    RecordWriter,
+    partner_records,
+    pose_records,
+)
 from dancecoach.types import AudioBlock, Beat, Notice, Pose, PrimitiveScore, Synchrony, VideoFrame
+
+if TYPE_CHECKING:
+    from dancecoach.partner.partner import PartnerFrame
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +86,7 @@ class Recorder:
     folder : Path
     problem : RecordingError or None
         Why recording has stopped by itself; what was written before can be opened.
-    lost_poses, lost_blocks, lost_events, lost_pictures : int
+    lost_poses, lost_partner, lost_blocks, lost_events, lost_pictures : int
         Left out because the disk could not follow.
 
     Raises
@@ -95,12 +107,13 @@ class Recorder:
     ) -> None:
         self.with_video = with_video
         self.problem: RecordingError | None = None
-        self.lost_poses = self.lost_blocks = self.lost_events = self.lost_pictures = 0
+        self.lost_poses = self.lost_partner = self.lost_blocks = self.lost_events = self.lost_pictures = 0
         self._started = started
         self._minimum_free = minimum_free
         self._latest = 0.0
         self._condition = threading.Condition()
         self._poses: list[Pose] = []
+        self._partner: list[PartnerFrame] = []
         self._blocks: list[AudioBlock] = []
         self._block_seconds = 0.0
         self._events: list[_Event] = []
@@ -138,6 +151,16 @@ class Recorder:
                 self._count_loss("lost_poses", "poses")
             else:
                 self._poses.append(pose)
+
+    def partner(self, frame: PartnerFrame) -> None:
+        """Record a frame of the synthesised partner; frames lie ahead of now and do not make the session longer."""
+        with self._taking(frame.time, grows=False) as wanted:
+            if not wanted:
+                return
+            if len(self._partner) >= _QUEUE_SECONDS * _FASTEST:
+                self._count_loss("lost_partner", "frames of the partner")
+            else:
+                self._partner.append(frame)
 
     def audio(self, block: AudioBlock) -> None:
         """Record a block of sound."""
@@ -248,6 +271,7 @@ class Recorder:
         with self._condition:
             self._condition.wait_for(lambda: bool(self._pictures) or self._closing, _IDLE)
             poses, self._poses = self._poses, []
+            partner, self._partner = self._partner, []
             blocks, self._blocks, self._block_seconds = self._blocks, [], 0.0
             events, self._events = self._events, []
             picture = self._pictures.popleft() if self._pictures else None
@@ -259,6 +283,8 @@ class Recorder:
         if size is not None:
             writer.write_size(size)
         writer.write_poses(poses, started)
+        if partner:
+            writer.write_partner(partner, started)
         for block in blocks:
             writer.write_sound(block, started)
         writer.write_events(events)
@@ -269,6 +295,7 @@ class Recorder:
     def _finished(self) -> Manifest:
         lost = {
             "poses": self.lost_poses,
+            "frames of the partner": self.lost_partner,
             "blocks": self.lost_blocks,
             "events": self.lost_events,
             "pictures": self.lost_pictures,
@@ -280,7 +307,7 @@ class Recorder:
         log.warning("recording stops: %s", error, exc_info=error)
         with self._condition:
             self.problem = _sentence(error, self.folder)
-            self._poses, self._blocks, self._events = [], [], []
+            self._poses, self._partner, self._blocks, self._events = [], [], [], []
             self._pictures.clear()
 
     def _require_space(self, folder: Path) -> None:
@@ -301,6 +328,7 @@ class _Writer:
         self._folder = folder
         write_manifest(folder, manifest)
         self._poses = RecordWriter(folder / names.POSES, POSE_MAGIC, POSE_RECORD)
+        self._partner: RecordWriter | None = None
         self._index: IndexWriter | None = None  # belongs to the thread that writes
         self._sound: SoundWriter | None = None
         self._pictures: PictureWriter | None = None
@@ -319,6 +347,11 @@ class _Writer:
 
     def write_poses(self, poses: Sequence[Pose], started: float) -> None:
         self._poses.write(pose_records(poses, started))
+
+    def write_partner(self, frames: Sequence[PartnerFrame], started: float) -> None:
+        if self._partner is None:
+            self._partner = RecordWriter(self._folder / names.PARTNER, PARTNER_MAGIC, PARTNER_RECORD)
+        self._partner.write(partner_records(frames, started))
 
     def write_sound(self, block: AudioBlock, started: float) -> None:
         if self._sound is None:
@@ -344,6 +377,8 @@ class _Writer:
     def sync(self) -> None:
         self.index.commit()
         self._poses.sync()
+        if self._partner is not None:
+            self._partner.sync()
         if self._sound is not None:
             self._sound.sync()
         if self._pictures is not None:
@@ -356,14 +391,14 @@ class _Writer:
         if total is not None:
             self.index.put("total", scores.to_json(total))
         self.sync()
-        for file in (self._sound, self._pictures, self._poses, self.index):
+        for file in (self._sound, self._pictures, self._poses, self._partner, self.index):
             if file is not None:
                 file.close()
         write_manifest(self._folder, manifest)
 
     def abandon(self) -> None:
         """Close what can be closed."""
-        for file in (self._sound, self._pictures, self._poses, self._index):
+        for file in (self._sound, self._pictures, self._poses, self._partner, self._index):
             if file is not None:
                 with contextlib.suppress(OSError, sqlite3.Error, av.FFmpegError, ValueError):
                     file.close()

@@ -16,7 +16,16 @@ from dancecoach.session import format as names
 from dancecoach.session.format import Manifest, is_session, member, read_manifest
 from dancecoach.session.index import Contents, read_index
 from dancecoach.session.sound import Sound, read_sound
-from dancecoach.session.track import TIMES_MAGIC, TIMES_RECORD, RecordedPoses, increasing, read_poses, read_records
+from dancecoach.session.track import (
+    TIMES_MAGIC,
+    TIMES_RECORD,
+    RecordedPartner,
+    RecordedPoses,
+    increasing,
+    read_partner,
+    read_poses,
+    read_records,
+)
 from dancecoach.types import Beat, BeatGrid, BeatSource, Floats, Notice, PoseTrack, PrimitiveScore, Synchrony
 
 log = logging.getLogger(__name__)
@@ -48,7 +57,8 @@ class Session:
 
     `poses` with picture coordinates; `beats` as announced; `notices` (seconds, notice) shown on the way;
     `warnings` about the session itself, for instance that it was cut off; `picture` (width, height) of the
-    camera; `video_times` (F,) s of the video's pictures.
+    camera; `video_times` (F,) s of the video's pictures; `partner` how the synthesised partner danced, None where
+    it was switched off.
     """
 
     name: str
@@ -66,12 +76,18 @@ class Session:
     notices: tuple[tuple[float, Notice], ...] = ()
     warnings: tuple[Notice, ...] = ()
     picture: tuple[int, int] | None = None
+    partner: RecordedPartner | None = None
     manifest: Manifest = field(default_factory=lambda: Manifest("", 0.0, "", False))
 
     @property
     def track(self) -> PoseTrack:
         """The dancer's poses."""
         return self.poses.track
+
+    @property
+    def partner_track(self) -> PoseTrack | None:
+        """The synthesised partner's poses, in the dancer's room frame."""
+        return None if self.partner is None else self.partner.track
 
     @property
     def audio_path(self) -> Path | None:
@@ -155,14 +171,20 @@ def open_session(folder: Path) -> Session:
     Raises
     ------
     FileFormatError
-        When the folder is no session, or its poses are damaged. Damaged or unsafe sound, video and scores are left
-        out, and `warnings` says so.
+        When the folder is no session, or its poses are damaged. A damaged or unsafe partner, sound, video and scores
+        are left out, and `warnings` says so.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
     poses = read_poses(member(folder, names.POSES))
     warnings: list[Notice] = []
     sound, pictures = _open_media(folder, warnings)
+    partner = None
+    try:
+        partner = read_partner(member(folder, names.PARTNER))
+    except FileFormatError as error:
+        log.warning("%s", error, exc_info=error)
+        warnings.append(Notice("partner_damaged", error.problem, "The session is shown without the partner."))
     try:
         contents = read_index(folder)
     except FileFormatError as error:
@@ -199,6 +221,7 @@ def open_session(folder: Path) -> Session:
         notices=contents.notices,
         warnings=tuple(warnings),
         picture=contents.picture,
+        partner=partner,
         manifest=manifest,
     )
 

@@ -1,4 +1,4 @@
-"""Append-only files of fixed-size records, each with its own checksum; the poses are kept in one.
+"""Append-only files of fixed-size records, each with its own checksum, for the dancer's and the partner's poses.
 
 ```
 header (64 bytes): magic, version, record size, checksum │ record │ CRC32 │ record │ CRC32 │ … │ torn tail, ignored
@@ -13,14 +13,17 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.errors import FileFormatError
 from dancecoach.session.format import LONGEST, write_all
-from dancecoach.types import JOINT_COUNT, Floats, Pose, PoseTrack
+from dancecoach.types import JOINT_COUNT, Floats, PartnerState, Pose, PoseTrack
+
+if TYPE_CHECKING:
+    from dancecoach.partner.partner import PartnerFrame
 
 _HEADER = struct.Struct("<8sII")
 _HEADER_SIZE = 64
@@ -40,6 +43,19 @@ POSE_RECORD = np.dtype(
         ("visibility", "<f4", (JOINT_COUNT,)),
     ]
 )
+PARTNER_MAGIC = b"DCPARTN\n"
+PARTNER_RECORD = np.dtype(
+    [
+        ("time", "<f8"),
+        ("joints", "<f4", (JOINT_COUNT, 3)),
+        ("contacts", "<f4", (4,)),
+        ("holds", "<f4", (4,)),
+        ("state", "<u1"),
+        ("feet_inferred", "<u1"),
+    ]
+)
+# How the states are written; only ever added to.
+PARTNER_STATES: tuple[PartnerState, ...] = ("waiting", "following", "uncertain", "holding", "solo")
 TIMES_MAGIC = b"DCTIMES\n"
 TIMES_RECORD = np.dtype([("index", "<i8"), ("time", "<f8")])
 
@@ -127,6 +143,16 @@ def pose_records(poses: Sequence[Pose], started: float) -> NDArray[Any]:
     return records
 
 
+def partner_records(frames: Sequence[PartnerFrame], started: float) -> NDArray[Any]:
+    """Return the partner's frames as records, their times counted from `started` s."""
+    records = np.zeros(len(frames), PARTNER_RECORD)
+    for record, frame in zip(records, frames, strict=True):
+        record["time"], record["joints"] = frame.time - started, frame.joints
+        record["contacts"], record["holds"] = frame.contacts, frame.holds
+        record["state"], record["feet_inferred"] = PARTNER_STATES.index(frame.state), frame.feet_inferred
+    return records
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedPoses:
     """What a session's pose track holds: `track`, `people` (T,) ids, `image_joints` (T, 22, 2), `arrivals` (T,) s."""
@@ -166,6 +192,41 @@ def read_poses(path: Path | None) -> RecordedPoses:
     arrivals = np.where(np.isfinite(records["arrival"]), records["arrival"], times)
     arrivals = np.clip(arrivals, times, times + 10.0)
     return RecordedPoses(track, records["person"].astype(np.int64), image, arrivals)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPartner:
+    """How the synthesised partner danced.
+
+    `track` in the dancer's room frame; `contacts` (T, 4) and `holds` (T, 4) 0…1 as in `types.FollowerMotion`;
+    `states` (T,) places in `PARTNER_STATES`; `feet_inferred` (T,).
+    """
+
+    track: PoseTrack
+    contacts: Floats
+    holds: Floats
+    states: NDArray[np.int64]
+    feet_inferred: NDArray[np.bool_]
+
+
+def read_partner(path: Path | None) -> RecordedPartner | None:
+    """Read a partner's track; None where there is none. Times increase, every number is finite and in its range."""
+    if path is None:
+        return None
+    records = read_records(path, PARTNER_MAGIC, PARTNER_RECORD)
+    records = records[increasing(records["time"])]
+    if len(records) == 0:
+        return None
+    room = records["joints"].astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        joints = room - room[:, :1]
+    seen = np.ones(room.shape[:2])
+    track = clean_track(records["time"].astype(np.float64), joints, room[:, 0].copy(), seen, monocular=False)
+    contacts, holds = (
+        np.clip(np.nan_to_num(records[name].astype(np.float64)), 0.0, 1.0) for name in ("contacts", "holds")
+    )
+    states = np.minimum(records["state"].astype(np.int64), len(PARTNER_STATES) - 1)
+    return RecordedPartner(track, contacts, holds, states, records["feet_inferred"] != 0)
 
 
 def increasing(times: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dancecoach.clock import Clock, SystemClock
 from dancecoach.config import Latency
-from dancecoach.types import Notice, Snapshot
+from dancecoach.types import Notice, PartnerRole, Snapshot
 
 if TYPE_CHECKING:
     from dancecoach.ui.calibration_model import LatencyCalibration
@@ -115,6 +115,18 @@ class Coach(Protocol):
         """Forget the taps and go back to the music heard."""
         ...
 
+    def use_partner(self, on: bool) -> None:
+        """Switch the live partner on or off."""
+        ...
+
+    def set_partner_role(self, role: PartnerRole) -> None:
+        """Let the partner follow, or lead a simple basic."""
+        ...
+
+    def set_partner_ghost(self, counts: int) -> None:
+        """Show where the partner will be some counts later; 0 for no ghost."""
+        ...
+
     def start_recording(self, folder: Path | None = None, with_video: bool | None = None) -> None:
         """Record a session."""
         ...
@@ -214,6 +226,15 @@ class IdleCoach:
         """Ignored."""
 
     def clear_taps(self) -> None:
+        """Ignored."""
+
+    def use_partner(self, on: bool) -> None:
+        """Ignored."""
+
+    def set_partner_role(self, role: PartnerRole) -> None:
+        """Ignored."""
+
+    def set_partner_ghost(self, counts: int) -> None:
         """Ignored."""
 
     def start_recording(self, folder: Path | None = None, with_video: bool | None = None) -> None:

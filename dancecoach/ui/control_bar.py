@@ -24,7 +24,25 @@ from dancecoach.ui.words import clock_text
 
 _STEPS = 10_000  # of the progress slider
 _TYPE = 2.4  # hundredths of the window's height
-_SHARES = (1.0, 0.92, 0.85, 0.78, 0.7, 0.62, 0.55, 0.48, 0.4)  # of every size, until all fits
+_SHARES = (
+    1.0,
+    0.96,
+    0.92,
+    0.88,
+    0.85,
+    0.81,
+    0.78,
+    0.74,
+    0.7,
+    0.66,
+    0.62,
+    0.58,
+    0.55,
+    0.51,
+    0.48,
+    0.44,
+    0.4,
+)  # of every size, until all fits
 
 # (command of the main window, text, accessible name)
 _BUTTONS = (
@@ -66,6 +84,7 @@ class ControlBar(QFrame):
         self.buttons: dict[str, QToolButton] = {}
         self.camera_menu, self.sound_menu, self.music_menu = QMenu(self), QMenu(self), QMenu(self)
         self.reference_menu = QMenu("Reference", self)
+        self.partner_menu = QMenu(self)
         self._duration = 0.0
         self._shown_icons: tuple[object, ...] = ()
         self._look: tuple[Theme, int] | None = None
@@ -109,6 +128,7 @@ class ControlBar(QFrame):
         row.addWidget(self._menu_button("Camera", "Choose the camera", self.camera_menu))
         row.addWidget(self._menu_button("Sound", "Choose the microphone or sound", self.sound_menu))
         row.addWidget(self._menu_button("Music", "Choose the music", self.music_menu))
+        row.addWidget(self._menu_button("Partner", "The partner, its view, ghost and role", self.partner_menu))
         row.addStretch(1)
         for item in _BUTTONS:
             row.addWidget(self._button(*item))
@@ -169,7 +189,7 @@ class ControlBar(QFrame):
             size, icon_size = theme.px(_TYPE * share), theme.px(0.9 * _TYPE * share)
             self.setStyleSheet(
                 f"QWidget {{ font-size: {size}px; }}"
-                f"QToolButton {{ padding: {theme.px(0.6 * share)}px {theme.px(1.1 * share)}px; }}"
+                f"QToolButton {{ padding: {theme.px(0.6 * share)}px {theme.px(0.85 * share)}px; }}"
             )
             for button in self.buttons.values():
                 button.setIconSize(QSize(icon_size, icon_size))

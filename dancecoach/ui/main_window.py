@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -20,6 +20,7 @@ from dancecoach.ui.background import Background, sentence
 from dancecoach.ui.coach import Coach
 from dancecoach.ui.control_bar import ControlBar
 from dancecoach.ui.inputs import InputMenus
+from dancecoach.ui.partner.controls import PartnerControls
 from dancecoach.ui.reference import ReferenceMenu
 from dancecoach.ui.services import Services
 from dancecoach.ui.settings_writer import SettingsWriter
@@ -74,6 +75,8 @@ class MainWindow(QWidget):
         self.bar.offset_changed.connect(lambda value: self.transport.set_offset(value / 1000.0))
         self.inputs = InputMenus(self)
         self.reference = ReferenceMenu(self)
+        self.partner = PartnerControls(self)
+        self.stage.partner_timing = self.partner.paint_timing
         self.speaker = Speaker(self.services.open_voice or open_voice)
         for shortcut in SHORTCUTS:
             for keys in shortcut.keys:
@@ -81,7 +84,7 @@ class MainWindow(QWidget):
                 key.activated.connect(lambda command=shortcut.command: self.perform(command))
         self._paint_timer = QTimer(self)
         self._paint_timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._paint_timer.timeout.connect(self.stage.update)
+        self._paint_timer.timeout.connect(self._paint)
         self._slow_timer = QTimer(self)
         self._slow_timer.setInterval(200)
         self._slow_timer.timeout.connect(self._follow)
@@ -99,6 +102,7 @@ class MainWindow(QWidget):
         """Show this engine from now on."""
         self.coach = coach
         self.stage.coach = coach
+        self.partner.take_engine()
 
     def start(self) -> None:
         """Begin painting."""
@@ -109,7 +113,7 @@ class MainWindow(QWidget):
         """Stop the timers, close what was opened and wait for the settings to be written."""
         self._paint_timer.stop()
         self._slow_timer.stop()
-        for part in (self.speaker, self.reference):
+        for part in (self.speaker, self.reference, self.partner):
             part.stop()
         for window in list(self._windows):
             window.close()
@@ -130,6 +134,10 @@ class MainWindow(QWidget):
     def _set_rate(self, rate: float) -> None:
         self._paint_timer.start(max(1, int(1000.0 / rate)))
 
+    def _paint(self) -> None:
+        self.stage.update()
+        self.partner.tick()
+
     def _follow(self) -> None:
         """Bring bar and rate in line with what is going on, five times a second."""
         snapshot = self.coach.snapshot()
@@ -142,6 +150,9 @@ class MainWindow(QWidget):
         """Halve the rate where painting would take too much of the processor, go back when it does not."""
         full = self._screen_rate()
         busy = self.stage.paint_timing().p50_ms / 1000.0 * full
+        partner = self.partner.paint_timing()
+        if partner is not None:
+            busy += partner.p50_ms / 1000.0 * partner.rate
         current = self._paint_timer.interval()
         if busy > _BUSY and current < 1000 / full * 1.5:
             self._set_rate(max(MIN_RATE * 1.1, full / 2))
@@ -171,7 +182,8 @@ class MainWindow(QWidget):
             self.stage.setCursor(Qt.CursorShape.BlankCursor if hide else Qt.CursorShape.ArrowCursor)
         height = self.bar.sizeHint().height()
         below = 0 if self.isFullScreen() else height
-        self.stage.setGeometry(0, 0, self.width(), self.height() - below)
+        area = QRect(0, 0, self.width(), self.height() - below)
+        self.stage.setGeometry(self.partner.place(area))
         self.bar.setGeometry(0, self.height() - height, self.width(), height)
 
     def _bar_in_use(self) -> bool:
@@ -191,7 +203,8 @@ class MainWindow(QWidget):
 
     def perform(self, command: str) -> None:
         """Carry out a command of `shortcuts` or of the bar by name; a failure becomes a sentence on the stage."""
-        self.attempt(getattr(self if hasattr(self, command) else self.transport, command))
+        owner = next(part for part in (self, self.transport, self.partner) if hasattr(part, command))
+        self.attempt(getattr(owner, command))
 
     def attempt(self, action: Callable[[], object]) -> None:
         """Do it; a failure becomes a sentence on the stage."""
@@ -216,6 +229,7 @@ class MainWindow(QWidget):
         self.stage.mirror, self.stage.debug = settings.mirror, settings.debug
         self.stage.show_cues, self.stage.show_heat = settings.cues, settings.heat_map
         self.speaker.set(settings.speak, settings.speech_volume)
+        self.partner.show(settings)
         self.bar.set_values(settings.mirror, settings.count_in, settings.music_speed, settings.music_offset)
         self._restyle()
         self.stage.update()
@@ -335,6 +349,7 @@ class MainWindow(QWidget):
             # Remembered once the engine has taken it.
             self.settings = dataclasses.replace(settings, reference=before.reference)
             self.reference.use(settings.reference)
+        self.partner.use_settings(settings, before)
         latency = settings.latency_of(settings.camera, settings.audio)
         if latency != before.latency_of(before.camera, before.audio):
             self.coach.set_latency(latency)

@@ -258,7 +258,7 @@ class ReviewWindow(QWidget):
         if session.total is not None:
             parts.append(f"in time {percent(session.total.msr)}")
         self.summary.setText("   ".join(part for part in parts if part))
-        self.skeleton.set_track(session.track)
+        self.skeleton.set_track(session.track, session.partner_track)
         self.video.setVisible(session.video_path is not None)
         self._show_timeline()
         self.playback.open(

@@ -90,6 +90,11 @@ class ReviewSession(Protocol):
         ...
 
     @property
+    def partner_track(self) -> PoseTrack | None:
+        """The synthesised partner's poses in the dancer's room, None where there was none."""
+        ...
+
+    @property
     def beat_grid(self) -> BeatGrid | None:
         """The beats."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
@@ -25,9 +26,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from dancecoach.config import THEMES, Latency, Settings
+from dancecoach.config import PARTNER_GHOSTS, PARTNER_ROLES, PARTNER_VIEWS, THEMES, Latency, Settings
 from dancecoach.ui.reference import ask_motion, ask_session
 from dancecoach.ui.services import Device, Services
+from dancecoach.ui.words import ghost_words
 
 DELAYS = (("camera", "Camera"), ("audio_output", "Sound output"), ("display", "Screen"))
 
@@ -101,6 +103,10 @@ class SettingsDialog(QDialog):
         self.mirror = _check("Mirror the picture", settings.mirror)
         self.large = _check("Large type", settings.large_type)
         self.video = _check("Record the video too", settings.record_video)
+        self.partner = _check("Dance with the partner", settings.partner)
+        self.partner_view = _choice("View of the partner", PARTNER_VIEWS, settings.partner_view)
+        self.partner_role = _choice("Role of the partner", PARTNER_ROLES, settings.partner_role)
+        self.partner_ghost = _choice("Ghost of the partner", PARTNER_GHOSTS, settings.partner_ghost, ghost_words)
         self.count_in = _check("Count in before the music starts", settings.count_in)
         self.cues = _check("Show cues on the mirror", settings.cues)
         self.heat = _check("Show on the body where points were lost", settings.heat_map)
@@ -153,6 +159,11 @@ class SettingsDialog(QDialog):
         row.addWidget(choose)
         form.addRow("Sessions", row)
         form.addRow("Reference", self._reference_row())
+        form.addRow("Partner", self.partner)
+        choices = QHBoxLayout()
+        for box in (self.partner_view, self.partner_role, self.partner_ghost):
+            choices.addWidget(box, 1)
+        form.addRow("", choices)
         note = QLabel("Delays of this camera with this sound. Calibrate (K) measures them.")
         note.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -228,6 +239,10 @@ class SettingsDialog(QDialog):
             speak=self.speak.isChecked(),
             speech_volume=self._volume(),
             reference=self.reference.text().strip(),
+            partner=self.partner.isChecked(),
+            partner_view=self.partner_view.currentData(),
+            partner_role=self.partner_role.currentData(),
+            partner_ghost=self.partner_ghost.currentData(),
         )
         latency = self.latency.latency()
         if latency == changed.latency_of(camera, audio):
@@ -239,6 +254,18 @@ def _check(text: str, on: bool) -> QCheckBox:
     box = QCheckBox(text)
     box.setChecked(on)
     box.setAccessibleName(text)
+    return box
+
+
+def _choice(
+    name: str, values: Sequence[str] | Sequence[int], current: str | int, words: Callable[[Any], str] = str
+) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(name)
+    for value in values:
+        box.addItem(words(value), value)
+    box.setCurrentIndex(max(box.findData(current), 0))
     return box
 
 

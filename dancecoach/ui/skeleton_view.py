@@ -1,18 +1,18 @@
-"""The recorded dancer in space: turn with the mouse, zoom with the wheel."""
+"""The recorded dancer, and the partner, in space: turn with the mouse, zoom with the wheel."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from dancecoach.types import BONES, Floats, PoseTrack
+from dancecoach.types import BONES, JOINT_INDEX, Floats, PoseTrack
 from dancecoach.ui.overlays.base import CENTER, write
 from dancecoach.ui.overlays.skeleton import SOLID, side_role
-from dancecoach.ui.theme import make_theme
+from dancecoach.ui.theme import Theme, make_theme
 
 MAX_GAP = 0.2  # seconds from a pose beyond which none is shown
 _FOCAL = 2.1  # of the picture's half height
@@ -31,35 +31,36 @@ class SkeletonView(QWidget):
         self.theme_name = "dark"
         self.yaw, self.pitch, self.distance = 0.0, 0.12, 3.0
         self._track: PoseTrack | None = None
-        self._points: Floats = np.zeros((0, 22, 3))
+        self._partner: PoseTrack | None = None
         self._center = np.zeros(3)
-        self._index: int | None = None
+        self._time = 0.0
         self._dragged: QPointF | None = None
 
-    def set_track(self, track: PoseTrack | None) -> None:
-        """Show this recording from its middle of the floor."""
-        self._track = track
-        if track is None or len(track) == 0:
-            self._track, self._points = None, np.zeros((0, 22, 3))
-        else:
-            self._points = track.joints + track.roots[:, None, :]
-            middle = np.nanmedian(track.roots, axis=0)
+    def set_track(self, track: PoseTrack | None, partner: PoseTrack | None = None) -> None:
+        """Show this recording, and the partner's of the same room, from its middle of the floor."""
+        self._track, self._partner = (None if each is None or len(each) == 0 else each for each in (track, partner))
+        known = [each.roots for each in (self._track, self._partner) if each is not None]
+        if known:
+            # The middle of each counts the same, however long they were seen.
+            middle = np.mean([np.nanmedian(roots, axis=0) for roots in known], axis=0)
             self._center = np.nan_to_num(np.array([middle[0], 0.9, middle[2]]))
+        self.distance = 3.0 if self._partner is None else 4.2
         self.set_time(0.0)
 
     def set_time(self, time: float) -> None:
-        """Show the pose nearest to `time` seconds."""
-        self._index = self._nearest(time)
+        """Show the poses nearest to `time` seconds."""
+        self._time = time
         self.update()
 
-    def _nearest(self, time: float) -> int | None:
-        if self._track is None:
+    def shown(self, track: PoseTrack | None) -> int | None:
+        """Return which pose of a track is shown now; None where there is none near."""
+        if track is None:
             return None
-        times = self._track.times
-        after = int(np.searchsorted(times, time))
+        times = track.times
+        after = int(np.searchsorted(times, self._time))
         around = [index for index in (after - 1, after) if 0 <= index < len(times)]
-        best = min(around, key=lambda index: abs(times[index] - time))
-        return best if abs(times[best] - time) <= MAX_GAP else None
+        best = min(around, key=lambda index: abs(times[index] - self._time))
+        return best if abs(times[best] - self._time) <= MAX_GAP else None
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """Map room points (N, 3) m to widget pixels (N, 2) and their depth (N,) m; depth ≤ 0 is behind the eye."""
@@ -81,13 +82,25 @@ class SkeletonView(QWidget):
         theme = make_theme(self.theme_name, self.height() * 1.65, self.height())
         painter.fillRect(self.rect(), theme.color("panel"))
         self._floor(painter, QPen(theme.color("line"), max(1.0, 0.25 * theme.unit)))
-        if self._index is None or self._track is None:
+        if self.shown(self._track) is None and self.shown(self._partner) is None:
             text = "nobody was seen here" if self._track is not None else "no session is open"
             write(painter, self.rect().toRectF(), text, theme, 4.5, "muted", False, CENTER)
             return
-        points = self._points[self._index]
-        visibility = self._track.visibility[self._index]
-        places, depth = self.project(points)
+        # Whoever is farther away first.
+        bodies = [(self._track, False), (self._partner, True)]
+        for track, is_partner in sorted(bodies, key=lambda body: -self._depth(body[0])):
+            index = self.shown(track)
+            if track is not None and index is not None:
+                self._body(painter, theme, track, index, is_partner)
+
+    def _depth(self, track: PoseTrack | None) -> float:
+        index = self.shown(track)
+        return 0.0 if track is None or index is None else float(self.project(track.roots[index][None])[1][0])
+
+    def _body(self, painter: QPainter, theme: Theme, track: PoseTrack, index: int, is_partner: bool) -> None:
+        """Paint one body; the partner's bones are of one colour and it is named, so that nobody takes it for them."""
+        visibility = track.visibility[index]
+        places, depth = self.project(track.joints[index] + track.roots[index])
         width = max(2.0, 2.4 * theme.unit * 3.0 / self.distance)
         visible = np.isfinite(places).all(axis=1) & (depth > 0.1)
         seen = [bone for bone in BONES if visible[bone[0]] and visible[bone[1]]]
@@ -97,13 +110,18 @@ class SkeletonView(QWidget):
                 sure = min(visibility[parent], visibility[joint]) >= SOLID
                 if outline and not sure:
                     continue
-                pen = QPen(theme.color("outline" if outline else side_role(joint)), width * (1.8 if outline else 1.0))
+                role = "outline" if outline else "late" if is_partner else side_role(joint)
+                pen = QPen(theme.color(role), width * (1.8 if outline else 1.0))
                 pen.setCapStyle(Qt.PenCapStyle.RoundCap)
                 if not sure:
                     pen.setWidthF(width * 0.6)
                     pen.setDashPattern([2.0, 3.0])
                 painter.setPen(pen)
                 painter.drawLine(ends[parent], ends[joint])
+        head = JOINT_INDEX["head"]
+        if is_partner and visible[head]:
+            above = QRectF(ends[head].x() - 12 * theme.unit, ends[head].y() - 9 * theme.unit, 24 * theme.unit, 5.0)
+            write(painter, above, "partner", theme, 3.4, "text", True, CENTER)
 
     def _floor(self, painter: QPainter, pen: QPen) -> None:
         painter.setPen(pen)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
@@ -22,10 +22,13 @@ from dancecoach.ui.overlays.base import CENTER, write
 from dancecoach.ui.overlays.cues import cue_boxes, joints_under
 from dancecoach.ui.overlays.skeleton import pose_to_draw
 from dancecoach.ui.overlays.strip import score_at
+from dancecoach.ui.paint_times import PaintTimes
+from dancecoach.ui.partner.caption import caption_height
 from dancecoach.ui.theme import Theme, make_theme, tip
 from dancecoach.ui.words import score_words
 
-_KEPT = 240  # paints whose durations are remembered
+if TYPE_CHECKING:
+    from dancecoach.ui.partner.mirror import MirrorPartner
 
 
 class Stage(QWidget):
@@ -68,11 +71,13 @@ class Stage(QWidget):
         self.show_cues = True
         self.show_heat = True
         self.help_rows: Sequence[tuple[str, str]] = ()
-        self.paint_count = 0
+        self.partner_timing: Callable[[], StageTiming | None] = lambda: None
+        self._partner: MirrorPartner | None = None
         self.picture: PictureMap | None = None
         self._theme_name, self._large = theme, large
         self._theme: Theme = make_theme(theme, 1280, 720, large)
         self._places: Mapping[str, QRectF] = {}
+        self._caption = QRectF()
         self._judged = False
         self._advice: tuple[Advice, ...] = ()
         self._cues_below = False
@@ -81,14 +86,24 @@ class Stage(QWidget):
         self._scaled: QImage | None = None
         self._scaled_key: tuple[object, ...] = ()
         self._reported: tuple[int, float] | None = None
-        self._durations: deque[float] = deque(maxlen=_KEPT)
-        self._painted_at: deque[float] = deque(maxlen=_KEPT)
+        self.times = PaintTimes()
         self._arrange()
 
     @property
     def theme(self) -> Theme:
         """The theme at the present size."""
         return self._theme
+
+    @property
+    def partner(self) -> MirrorPartner | None:
+        """What paints the partner into the mirror, None while it is not shown there."""
+        return self._partner
+
+    @partner.setter
+    def partner(self, partner: MirrorPartner | None) -> None:
+        if partner is not self._partner:
+            self._partner = partner
+            self._arrange()
 
     def set_look(self, theme: str, large: bool) -> None:
         """Change theme and type size."""
@@ -103,11 +118,12 @@ class Stage(QWidget):
 
     def paint_timing(self) -> StageTiming:
         """Return how long paints took and how many a second there were, of the last few seconds."""
-        if len(self._painted_at) < 2:
-            return StageTiming(0.0, 0.0, 0.0)
-        p50, p95 = np.percentile(np.asarray(self._durations), (50, 95))
-        span = self._painted_at[-1] - self._painted_at[0]
-        return StageTiming(float(p50), float(p95), (len(self._painted_at) - 1) / span if span > 0 else 0.0)
+        return self.times.timing()
+
+    @property
+    def paint_count(self) -> int:
+        """How often it was painted."""
+        return self.times.count
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Arrange the parts anew."""
@@ -118,6 +134,12 @@ class Stage(QWidget):
         width, height = max(self.width(), 1), max(self.height(), 1)
         self._theme = make_theme(self._theme_name, width, height, self._large)
         self._places = arrange(width, height, self._large, self._judged)
+        if self._partner is not None:
+            # What the partner says goes below the picture: it must hide nobody's feet.
+            picture, notices = self._places["picture"], self._places["notices"]
+            high = caption_height(self._theme, True) + 0.8 * self._theme.unit
+            self._caption = QRectF(notices.left(), picture.bottom() - high, notices.width(), high)
+            self._places = {**self._places, "picture": picture.adjusted(0, 0, 0, -high)}
         self._kept.clear()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -175,23 +197,27 @@ class Stage(QWidget):
             picture=self.picture,
             mirror=self.mirror,
             debug=self.debug,
-            own_timings=(("paint", self.paint_timing()),) if self.debug else (),
+            own_timings=self._own_timings() if self.debug else (),
             help_rows=self.help_rows,
             heat=self.show_heat,
         )
         scene = dataclasses.replace(scene, cue_boxes=self._cue_boxes(snapshot, scene))
+        if self._partner is not None:
+            self._partner.paint(painter, scene, self._caption, self._theme)
         for index, (place, overlay) in enumerate(OVERLAYS):
             if not self._places[place].isEmpty():
                 self._paint_overlay(painter, index, overlay, self._places[place], scene)
         painter.end()
-        self.paint_count += 1
         frame = snapshot.frame
         if frame is not None and self._reported != (frame.index, frame.arrival):
             self._reported = (frame.index, frame.arrival)
             self.coach.report_paint(frame.arrival, self.clock.now())
-        ended = time.perf_counter()
-        self._durations.append(1000.0 * (ended - started))
-        self._painted_at.append(ended)
+        self.times.add(started, time.perf_counter())
+
+    def _own_timings(self) -> tuple[tuple[str, StageTiming], ...]:
+        partner = self.partner_timing()
+        own = (("paint", self.paint_timing()),)
+        return own if partner is None else (*own, ("paint partner", partner))
 
     def _cue_boxes(self, snapshot: Snapshot, scene: Scene) -> tuple[QRectF, ...]:
         """Return where the cues go: where they hide less of the dancer, and there for as long as they are shown."""

@@ -14,8 +14,10 @@ from dancecoach.types import (
     ChoreographyPlace,
     Cue,
     FaultKind,
+    FollowerMotion,
     MetricalLevel,
     Notice,
+    PartnerState,
     Primitive,
     PrimitiveScore,
     Quality,
@@ -39,6 +41,39 @@ PART_WORDS: dict[BodyPart, str] = {
     "right_leg": "right leg",
     "torso": "torso",
 }
+
+PARTNER_WORDS: dict[PartnerState, str] = {
+    "waiting": "Waiting for you",
+    "following": "Following you",
+    "uncertain": "I see you badly",
+    "holding": "I cannot see you: dancing on",
+    "solo": "Come back: take my hand",
+}
+LEADING_WORDS = "Leading: follow me"
+_PARTNER_DETAILS: dict[PartnerState, str] = {
+    "waiting": "Step into the picture.",
+    "following": "",
+    "uncertain": "Following as well as I can.",
+    "holding": "From the beat, until you are back.",
+    "solo": "Step into the picture.",
+}
+FEET_INFERRED = "Feet inferred"
+
+
+def partner_words(motion: FollowerMotion) -> tuple[str, str]:
+    """Return what the partner says of how it is doing: a line to be read from afar, and a smaller one."""
+    line = PARTNER_WORDS[motion.state]
+    if motion.state == "following" and motion.role == "leader":
+        line = LEADING_WORDS
+    if motion.feet_inferred and motion.state in ("following", "uncertain"):
+        return line, f"{FEET_INFERRED}: yours are out of the picture."
+    return line, _PARTNER_DETAILS[motion.state]
+
+
+def ghost_words(counts: int) -> str:
+    """Return what the ghost is called."""
+    return "no ghost" if counts == 0 else f"in {counts} counts"
+
 
 _SEVERITY = {"error": 0, "warning": 1, "info": 2}
 

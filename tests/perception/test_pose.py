@@ -8,8 +8,9 @@ import pytest
 
 from dancecoach.bench.dancer import Look, Painter, dance
 from dancecoach.clock import ManualClock
+from dancecoach.perception.pinhole import camera_translation
 from dancecoach.perception.pose import PoseEstimator, PoseResult
-from dancecoach.perception.skeleton import LANDMARKS_TO_JOINTS, ONE_TO_ONE, camera_translation
+from dancecoach.perception.skeleton import LANDMARKS_TO_JOINTS, ONE_TO_ONE
 from dancecoach.perception.smoothing import OneEuro, SwapGuard
 from dancecoach.sources.base import EndOfStream
 from dancecoach.sources.catalogue import open_video_spec

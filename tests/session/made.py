@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dancecoach.partner.partner import PartnerFrame
 from dancecoach.session.recorder import Recorder
 from dancecoach.types import (
     JOINT_PARENTS,
@@ -121,13 +122,40 @@ def score(index: int, start: float, assessment: Assessment | None = None) -> Pri
     return PrimitiveScore(index, Primitive(start, start + 4.0, times), synchrony(start, start + 4.0), assessment)
 
 
-def record(parent: Path, seconds: float = 4.0, with_video: bool = False, with_sound: bool = True) -> Path:
+def partner_frames(seconds: float, started: float = STARTED, first: float = 0.0) -> list[PartnerFrame]:
+    """Return a partner who dances a metre before the dancer, 30 frames a second, from `first` s on."""
+    ahead = np.array([0.0, 0.0, 1.0])
+    return [
+        PartnerFrame(
+            pose.time,
+            pose.joints + pose.root + ahead,
+            np.array([1.0, 0.0, 0.5, 0.25]),
+            pose.joints + pose.root,
+            np.array([0.0, 0.75, 0.0, 1.0]),
+            None,
+            "following" if pose.time < started + 1.0 else "holding",
+            pose.time >= started + 1.0,
+        )
+        for pose in poses(seconds, started=started)
+        if pose.time >= started + first
+    ]
+
+
+def record(
+    parent: Path,
+    seconds: float = 4.0,
+    with_video: bool = False,
+    with_sound: bool = True,
+    partner: list[PartnerFrame] | None = None,
+) -> Path:
     """Record a whole session and return its folder."""
     recorder = Recorder(parent, STARTED, {"camera": "Cam", "audio": "Mic"}, with_video, minimum_free=0)
     for frame in pictures(seconds):
         recorder.frame(frame)
     for pose in poses(seconds):
         recorder.pose(pose)
+    for each in partner or ():
+        recorder.partner(each)
     if with_sound:
         for block in blocks(seconds):
             recorder.audio(block)

@@ -138,6 +138,9 @@ def test_only_plain_files_are_read(copy: Path, tmp_path: Path, name: str, kind: 
         elif warning.code == "sound_damaged":
             assert name in (names.SOUND, names.SOUND_TIMES)
             assert session.sound is None
+        elif warning.code == "partner_damaged":
+            assert name == names.PARTNER
+            assert session.partner is None
         else:
             assert (warning.code, session.video_path) == ("video_damaged", None)
 

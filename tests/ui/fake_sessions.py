@@ -41,6 +41,7 @@ class Session:
     audio_start: float = 0.0
     video_path: Path | None = None
     video_start: float = 0.0
+    partner_track: PoseTrack | None = None
 
 
 def session(name: str = "Monday practice", folder: Path = Path("/sessions/one"), judged: bool = False) -> Session:

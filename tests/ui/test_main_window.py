@@ -194,7 +194,7 @@ def test_every_shortcut_has_a_command_and_words() -> None:
 
 def test_every_shortcut_is_a_method(window: MainWindow) -> None:
     for item in SHORTCUTS:
-        assert callable(getattr(window, item.command, None) or getattr(window.transport, item.command, None))
+        assert any(callable(getattr(part, item.command, None)) for part in (window, window.transport, window.partner))
 
 
 def test_help_opens_and_escape_closes_it(window: MainWindow) -> None:

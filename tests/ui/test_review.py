@@ -173,7 +173,7 @@ def test_the_skeleton_turns(application: object) -> None:
     view = SkeletonView()
     view.resize(400, 400)
     view.set_track(fake_sessions.session().track)
-    points = view._points[0]
+    points = fake_sessions.session().track.joints[0] + fake_sessions.session().track.roots[0]
     front, _ = view.project(points)
     view.yaw = np.pi
     back, _ = view.project(points)
@@ -199,9 +199,9 @@ def test_no_pose_is_made_up_in_a_gap(application: object) -> None:
     view = SkeletonView()
     view.set_track(PoseTrack(track.times[keep], track.joints[keep], track.roots[keep], track.visibility[keep]))
     view.set_time(2.0)
-    assert view._index is None
+    assert view.shown(view._track) is None
     view.set_time(0.99)
-    assert view._index is not None
+    assert view.shown(view._track) is not None
 
 
 def test_an_empty_track_is_no_error(application: object) -> None:

@@ -98,3 +98,12 @@ def test_delays_reach_a_second_either_way() -> None:
     edited = editor.latency()
     assert edited.audio_output == -1.0 and edited.audio_output_sd is None, "a delay typed in has no spread"
     assert (edited.camera, edited.camera_sd) == (0.06, 0.004)
+
+
+def test_the_partner_is_switched_here() -> None:
+    settings = Settings(partner=True, partner_view="in the mirror", partner_role="leader", partner_ghost=4)
+    assert SettingsDialog(settings, SERVICES).settings() == settings
+    dialog = SettingsDialog(Settings(), SERVICES)
+    dialog.partner.setChecked(True)
+    dialog.partner_ghost.setCurrentText("in 2 counts")
+    assert (dialog.settings().partner, dialog.settings().partner_ghost) == (True, 2)

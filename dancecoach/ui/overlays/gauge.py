@@ -28,9 +28,9 @@ class GaugeOverlay:
         head = QRectF(inner.left(), inner.top(), inner.width(), 4.4 * unit)
         small = 3.2 / (LARGE_TYPE if theme.large else 1.0)
         known = synchrony is not None and synchrony.msr is not None
-        if rect.height() < 9.5 * unit:
+        if rect.height() < 13.5 * unit:
             flat = rect.adjusted(1.2 * unit, 0.5 * unit, -1.2 * unit, -0.8 * unit)
-            self._bar(painter, flat, head, synchrony, theme)
+            self._bar(painter, flat, head, synchrony, theme, True)
             return
         counts = "" if not known else "32 counts" if synchrony is snapshot.synchrony_32 else "8 counts"
         half = head.width() / 2
@@ -38,7 +38,7 @@ class GaugeOverlay:
         write(painter, head.adjusted(half, 0, 0, 0), counts, theme, small, "muted", False, RIGHT)
         place = QRectF(inner.left(), head.bottom() + unit, inner.width(), inner.bottom() - head.bottom() - unit)
         if rect.height() < 0.4 * rect.width():
-            self._bar(painter, inner, head, synchrony, theme)
+            self._bar(painter, inner, head, synchrony, theme, False)
             return
         if known:
             self._arc(painter, place, synchrony, theme)
@@ -48,11 +48,18 @@ class GaugeOverlay:
         self._arc(painter, place.adjusted(0, 0, 0, -words), None, theme)
         write_wrapped(painter, place.adjusted(0, place.height() - words, 0, 0), reason, theme, 3.2, "muted", True)
 
-    def _bar(self, painter: QPainter, inner: QRectF, head: QRectF, synchrony: Synchrony | None, theme: Theme) -> None:
-        """Paint the number beside a bar where there is no room for the half circle."""
+    def _bar(
+        self,
+        painter: QPainter,
+        inner: QRectF,
+        head: QRectF,
+        synchrony: Synchrony | None,
+        theme: Theme,
+        flat: bool,
+    ) -> None:
+        """Paint the number over a bar where there is no room for the half circle, beside its name when `flat`."""
         unit = theme.unit
         value = None if synchrony is None else synchrony.msr
-        flat = inner.height() < 8.5 * unit
         number = QRectF(inner.left(), inner.top(), inner.width(), inner.height() - 1.8 * unit)
         label = number.adjusted(0, 0, -0.61 * number.width(), 0)
         if not flat:
