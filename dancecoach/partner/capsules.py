@@ -71,6 +71,32 @@ def point_distance(points: Floats, room: Floats) -> Floats:
     return np.asarray((np.sqrt(np.maximum(squared, 0.0)) - RADII).min(axis=-1))
 
 
+def outward(points: Floats, room: Floats) -> tuple[Floats, Floats]:
+    """Return how far points are from the surface of one body, and which way is straight out of it.
+
+    Parameters
+    ----------
+    points : (P, 3) m
+    room : (22, 3) m
+
+    Returns
+    -------
+    distance : (P,) m
+        Negative inside.
+    direction : (P, 3)
+        From the line of the nearest capsule to the point, unit length.
+    """
+    start, along = _segments(room, np.zeros(3))
+    offset = points[:, None] - start
+    share = np.clip((offset * along).sum(axis=-1) / np.maximum((along**2).sum(axis=-1), _TINY), 0.0, 1.0)
+    away = offset - share[..., None] * along
+    length = np.linalg.norm(away, axis=-1)
+    nearest = (length - RADII).argmin(axis=1)
+    rows = np.arange(len(points))
+    chosen, size = away[rows, nearest], length[rows, nearest]
+    return size - RADII[nearest], chosen / np.maximum(size, 1e-6)[:, None]
+
+
 def capsule_distances(first: Floats, second: Floats) -> Floats:
     """Return how far every capsule of one body (..., 22, 3) m is from every one of another, m, negative overlapping.
 

@@ -25,7 +25,7 @@ def turned(points: Floats, angle: Floats | float) -> Floats:
     angle = np.asarray(angle)[..., None]
     cosine, sine = np.cos(angle), np.sin(angle)
     x, z = points[..., 0], points[..., 2]
-    return np.stack([cosine * x + sine * z, points[..., 1], cosine * z - sine * x], axis=-1)
+    return np.asarray(np.stack([cosine * x + sine * z, points[..., 1], cosine * z - sine * x], axis=-1))
 
 
 def wrapped(angle: Floats) -> Floats:

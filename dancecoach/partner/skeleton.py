@@ -1,0 +1,100 @@
+"""The partner's skeleton: bones of fixed lengths, and limbs that reach for a place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dancecoach.types import JOINT_COUNT, JOINT_INDEX, JOINT_PARENTS, Floats
+
+_PARENTS = np.array(JOINT_PARENTS)
+_FULL_REACH = 0.98  # of a limb's length; a limb that is quite straight jerks when it bends
+
+
+def _by_depth() -> tuple[tuple[int, ...], ...]:
+    depth = [0] * JOINT_COUNT
+    for joint in range(1, JOINT_COUNT):
+        depth[joint] = depth[JOINT_PARENTS[joint]] + 1
+    return tuple(
+        tuple(joint for joint in range(JOINT_COUNT) if depth[joint] == level) for level in range(1, max(depth) + 1)
+    )
+
+
+# Joints by their distance from the root: parents come first.
+_DEPTHS = _by_depth()
+_LEGS_AND_TRUNK = [
+    JOINT_INDEX[name]
+    for name in ("left_knee", "right_knee", "left_ankle", "right_ankle", "spine1", "spine2", "spine3", "neck")
+]
+
+
+def bone_lengths(room: Floats) -> Floats:
+    """Return the median length (22,) m of the bone to each joint of a motion (T, 22, 3) m; 0 for the root."""
+    lengths = np.median(np.linalg.norm(room - room[:, _PARENTS], axis=-1), axis=0)
+    lengths[0] = 0.0
+    return np.asarray(lengths)
+
+
+def size_of(lengths: Floats) -> float:
+    """Return the length of legs and trunk together, m: what two bodies are compared by."""
+    return float(lengths[_LEGS_AND_TRUNK].sum())
+
+
+def with_bones(room: Floats, lengths: Floats) -> Floats:
+    """Return a body (22, 3) m with bones of the given lengths (22,) m and the directions it has."""
+    bones = room - room[_PARENTS]
+    norms = np.linalg.norm(bones, axis=-1)
+    bones = bones * (lengths / np.maximum(norms, 1e-6))[:, None]
+    fixed = room.copy()
+    for joints in _DEPTHS:
+        chosen = list(joints)
+        fixed[chosen] = fixed[_PARENTS[chosen]] + bones[chosen]
+    return fixed
+
+
+def reached(start: Floats, middle: Floats, end: Floats, target: Floats, side: Floats) -> tuple[Floats, Floats]:
+    """Bend limbs of two bones so that they end as near their targets as they reach.
+
+    Parameters
+    ----------
+    start, middle, end : (L, 3) m
+        Shoulders, elbows, wrists; or hips, knees, ankles.
+    target : (L, 3) m
+    side : (L, 3)
+        On which side of the straight way the middle joints shall be; `bent` tells where they are.
+
+    Returns
+    -------
+    middle, end : (L, 3) m
+        The bones keep their lengths.
+    """
+    upper = np.linalg.norm(middle - start, axis=-1)
+    lower = np.linalg.norm(end - middle, axis=-1)
+    way = target - start
+    distance = np.linalg.norm(way, axis=-1)
+    reach = np.clip(distance, np.abs(upper - lower) + 0.02, (upper + lower) * _FULL_REACH)
+    along = way / np.maximum(distance, 1e-6)[:, None]
+    # The law of cosines: how far along the way the middle joint is, and how far beside it.
+    share = (upper**2 - lower**2 + reach**2) / (2 * reach)
+    beside = np.sqrt(np.maximum(upper**2 - share**2, 0.0))
+    side = side - (side * along).sum(axis=-1, keepdims=True) * along
+    side = side / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-6)
+    return start + along * share[:, None] + side * beside[:, None], start + along * reach[:, None]
+
+
+def bent(start: Floats, middle: Floats, usual: Floats) -> Floats:
+    """Return the side (L, 3) on which limbs bend; of a straight limb the `usual`, unit length.
+
+    A nearly straight limb does not say which way it bends, so the usual side always has a little weight.
+    """
+    return np.asarray((middle - start) + 0.05 * usual)
+
+
+def towards(before: Floats, wanted: Floats, most: float) -> Floats:
+    """Return unit vectors (L, 3): `before`, turned towards the directions of `wanted` by at most `most` rad."""
+    wanted = wanted / np.maximum(np.linalg.norm(wanted, axis=-1, keepdims=True), 1e-9)
+    cosine = np.clip((before * wanted).sum(axis=-1, keepdims=True), -1.0, 1.0)
+    angle = np.arccos(cosine)
+    across = wanted - cosine * before
+    length = np.linalg.norm(across, axis=-1, keepdims=True)
+    turned = np.cos(most) * before + np.sin(most) * across / np.maximum(length, 1e-9)
+    return np.asarray(np.where((angle <= most) | (length < 1e-6), wanted, turned))
