@@ -240,6 +240,15 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
         help="what 'bench beats --json' wrote, for the card",
     )
 
+    text = "Make the partner's model anew from duets: learn, measure on takes left out, write its card."
+    style = models.add_parser("partner", parents=[common], help=text, description=text)
+    style.set_defaults(run=_train_partner)
+    style.add_argument("--data", type=Path, required=True, metavar="DIR", help="pairs as 'bench partner' takes them")
+    style.add_argument("--out", type=Path, metavar="DIR", help="folder of model and card, default where they ship")
+    style.add_argument("--name", default="salsa", metavar="STYLE", help="what the style is called, default salsa")
+    style.add_argument("--seed", type=int, default=1, metavar="N")
+    style.add_argument("--unmeasured", action="store_true", help="do not measure it; seconds instead of minutes")
+
     text = "Make the encoder of descriptions anew, for the motion encoder that is installed."
     words = models.add_parser("text", parents=[common], help=text, description=text)
     words.set_defaults(run=_train_text)
@@ -599,6 +608,18 @@ def _train_text(options: argparse.Namespace) -> int:
         _write_json(figures, options.ablation)
         command = f"dancecoach train text --corpus DIR --steps {options.steps} --ablation JSON"
         write_card(out, figures, motion, options.steps, command)
+    return 0
+
+
+def _train_partner(options: argparse.Namespace) -> int:
+    from dancecoach.partner.model import MODELS
+    from dancecoach.training.make_partner import Plan, make
+
+    if not options.verbose:
+        logging.getLogger("dancecoach.training").addHandler(logging.StreamHandler())
+    command = f"dancecoach train partner --data DIR --name {options.name} --seed {options.seed}"
+    out = options.out or MODELS
+    make(Plan(options.name, options.data, out, options.seed, measured=not options.unmeasured, command=command))
     return 0
 
 

@@ -18,7 +18,8 @@ from dancecoach.bench.partner_baselines import (
     delayed,
 )
 from dancecoach.bench.partner_matching import MotionMatching
-from dancecoach.partner.partner import Partner
+from dancecoach.partner.model import DuetModel, fit_model
+from dancecoach.partner.partner import Partner, Parts
 from dancecoach.session.duets import RATE, Duet
 from dancecoach.types import JOINT_COUNT, Floats, Pose
 
@@ -75,6 +76,8 @@ class Late:
 class Shipped:
     """The partner as the live loop drives it: told every pose that was seen, asked for every frame.
 
+    Its model is fitted anew on the duets it is given; the one that ships has learned from all of them.
+
     Parameters
     ----------
     horizon : int
@@ -83,14 +86,17 @@ class Shipped:
 
     def __init__(self, horizon: int = 0) -> None:
         self.name, self.lookahead_frames = "ours", -horizon
+        self.parts = Parts()
         self._horizon = horizon
+        self._model: DuetModel | None = None
 
     def fit(self, duets: Sequence[Duet]) -> None:
-        """Learn nothing; it ships as it is."""
+        """Learn from the duets."""
+        self._model = fit_model([(duet.leader, duet.follower) for duet in duets], "bench")
 
     def run(self, leader: Floats, first: Floats) -> Floats:
         """Observe and step, frame by frame; before the first pose the follower stands as it began."""
-        partner = Partner()
+        partner = Partner(model=self._model, parts=self.parts)
         made = np.empty_like(leader)
         last = first
         for frame in range(len(leader)):

@@ -19,7 +19,7 @@ from dancecoach.types import JOINT_COUNT, JOINT_INDEX, Floats, Pose
 
 _FEET = [JOINT_INDEX[name] for name in ("left_ankle", "right_ankle")]
 _TRUNK = [JOINT_INDEX[name] for name in ("pelvis", "left_shoulder", "right_shoulder", "left_hip", "right_hip")]
-_VISIBLE = 0.5
+_VISIBLE, _UNSEEN = 0.5, 0.2
 _SEEN_FOR = 0.3  # s that feet have to be in or out of the picture before it counts
 _GAP = 0.25  # s between two poses after which their speed says nothing
 _JUMP = 12.0  # m/s; what is faster is somebody else, or nobody
@@ -60,20 +60,21 @@ class Leader:
 
     def observe(self, pose: Pose) -> None:
         """Take a measured pose; one that is no newer than the last, or not a number, is left out."""
-        room = pose.joints + pose.root
+        room = self._completed(pose)
         if not np.isfinite(room).all() or (self._newest is not None and pose.time <= self._newest[0]):
             return
-        if pose.visibility[_TRUNK].min() < 0.2:
+        if pose.visibility[_TRUNK].min() < _UNSEEN:
             return  # a body guessed at is not seen
         self._note_feet(pose)
+        whole = bool(pose.visibility.min() >= _VISIBLE)
         if self._newest is None:
-            room = self._fitted(room)
+            room = self._fitted(room, whole)
             self._older = self._newest = (pose.time, room)
             self.returned_at = pose.time
             return
         before, last = self._newest
         interval = pose.time - before
-        fitted = self._fitted(room)
+        fitted = self._fitted(room, whole)
         raw_before = self._raw[-2][1] if len(self._raw) > 1 else last
         if interval < _GAP and np.linalg.norm(fitted[0] - raw_before[0]) > _JUMP * max(interval, 1.0 / RATE):
             self._elsewhere += 1
@@ -88,6 +89,15 @@ class Leader:
             smoothed = self._smoothed(fitted, last, interval)
         self._older, self._newest = self._newest, (pose.time, smoothed)
 
+    def _completed(self, pose: Pose) -> Floats:
+        """Return the pose in the room, joints that were not seen as they last were about the pelvis."""
+        room = pose.joints + pose.root
+        unseen = pose.visibility < _UNSEEN
+        if self._newest is not None and unseen.any():
+            last = self._newest[1]
+            room[unseen] = (last - last[0])[unseen] + room[0]
+        return room
+
     def _note_feet(self, pose: Pose) -> None:
         seen = bool(pose.visibility[_FEET].min() >= _VISIBLE)
         if seen == self.feet:
@@ -99,10 +109,10 @@ class Leader:
         elif pose.time - self._feet_changed > _SEEN_FOR:
             self.feet, self._feet_changed = seen, None
 
-    def _fitted(self, room: Floats) -> Floats:
+    def _fitted(self, room: Floats, whole: bool) -> Floats:
         """Return the dancer with the partner's bones: as tall as the partner, standing where they stand."""
         self._raw.append((0.0, room))
-        if self.feet:
+        if whole:
             self._sizes.append(bone_lengths(room[None]))
         size = size_of(np.median(np.array(self._sizes), axis=0)) if self._sizes else size_of(self._lengths)
         scale = size_of(self._lengths) / size if size > 0.3 else 1.0

@@ -46,8 +46,10 @@ class Style:
 class DuetModel(Protocol):
     """What the partner asks: `style`, and `answer` for the features of `features.WHOLE` or `features.UPPER`."""
 
-    style: Style
-    provider: str
+    @property
+    def style(self) -> Style:
+        """What it knows of its style."""
+        ...
 
     def answer(self, features: Floats, feet: bool) -> tuple[Floats, float]:
         """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are."""
@@ -61,12 +63,10 @@ class FittedModel:
     style: Style
     whole: KernelRegression
     upper: KernelRegression
-    provider: str = "numpy"
 
     def answer(self, features: Floats, feet: bool) -> tuple[Floats, float]:
         """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are."""
-        chosen = self.whole if feet else self.upper
-        return chosen(features), float(chosen.familiarity(features))
+        return (self.whole if feet else self.upper).answer(features)
 
 
 def fit_model(
@@ -174,7 +174,6 @@ class OnnxModel:
             raise
         except Exception as error:  # ONNX Runtime raises whatever it likes
             raise DancecoachError(f"The partner's model {path.name} cannot be used.", _REMEDY) from error
-        self.provider = "CPU"
 
     def _check(self) -> None:
         shapes = {each.name: each.shape for each in self._session.get_inputs() + self._session.get_outputs()}

@@ -49,6 +49,11 @@ class KernelRegression:
     def _kernel(self, features: Floats) -> Floats:
         return kernel((features - self.mean) * self.scale, self.centres)
 
+    def answer(self, features: Floats) -> tuple[Floats, float]:
+        """Return the answer (O,) for features (F,), and how familiar they are."""
+        near = self._kernel(features)
+        return np.asarray(near @ self.left @ self.right + self.bias), float(near.max())
+
 
 def kernel(first: Floats, second: Floats) -> Floats:
     """Return exp(−γ |a − b|² / F) (..., C) of points (..., F) and (C, F)."""
