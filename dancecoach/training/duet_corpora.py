@@ -128,6 +128,8 @@ def read_pair(pair: PairFiles, fps: float | None = None) -> tuple[Floats, Floats
         When the two do not belong together: lengths more than a tenth apart, or metres and metres between them.
     """
     sides = [_read(pair.leader), _read(pair.follower)]
+    if sides[0].from_angles != sides[1].from_angles:
+        raise FileFormatError(f"One dancer of {pair.name} is joints, the other angles.", "Give both as the same.")
     rates = {side.fps for side in sides if side.fps is not None}
     if fps is None and len(rates) > 1:
         raise FileFormatError(f"The two files of {pair.name} say different frame rates.", "Give --fps.")

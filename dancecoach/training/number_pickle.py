@@ -12,6 +12,7 @@ import io
 import math
 import pickle
 import pickletools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class _Maker:
 
 
 class _Dtype:
-    """What the file says an array's numbers are."""
+    """What the file says an array's numbers, or a single text, are."""
 
     __slots__ = ("_order", "_text")
 
@@ -78,12 +79,16 @@ class _Dtype:
     def holds_anything(self) -> bool:
         return bool(self._text in ("O", "O8"))
 
-    def numbers(self) -> np.dtype[Any]:
-        if not isinstance(self._text, str) or self._text not in _NUMBERS or self._order not in ("<", ">", "|", "="):
+    def numbers(self, single: bool) -> np.dtype[Any]:
+        known = isinstance(self._text, str) and (
+            self._text in _NUMBERS or (single and _TEXTS.fullmatch(self._text) is not None)
+        )
+        if not known or self._order not in ("<", ">", "|", "="):
             raise pickle.UnpicklingError(f"an array of {str(self._text)[:20]}")
         return np.dtype(f"{self._order}{self._text}")
 
 
+_TEXTS = re.compile(r"[US][1-9][0-9]{0,5}")  # one text, stored as numbers are
 _NUMBERS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1"}
 
 
@@ -109,7 +114,7 @@ def _array(data: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray[Any]:
         raise pickle.UnpicklingError("an array of objects")
     if len(shape) > 8 or not all(type(side) is int and 0 <= side <= _LARGEST for side in shape):
         raise pickle.UnpicklingError("an array without a shape")
-    numbers = dtype.numbers()
+    numbers = dtype.numbers(single=shape == ())
     if math.prod(shape) * numbers.itemsize != len(data):
         raise pickle.UnpicklingError("an array cut short")
     values = np.frombuffer(data, numbers).reshape(shape, order="F" if order == "F" else "C")

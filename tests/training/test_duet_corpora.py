@@ -50,7 +50,7 @@ def test_dd100s_angles_joints_and_matrices_are_one_dance_and_01_leads(tmp_path: 
         places[role] = forward_kinematics(poses[:, :22], place)
         poses, place = lying(poses, place)
         flat = poses.reshape(len(poses), -1)
-        named = {"poses": flat, "global_orient": flat[:, :3], "transl": place, "meta": {"gender": "male"}}
+        named = {"poses": flat, "global_orient": flat[:, :3], "transl": place, "meta": {"gender": np.str_("male")}}
         joints = np.zeros((len(poses), 55, 3))
         joints[:, :22] = forward_kinematics(poses[:, :22], place)
         matrices = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(len(poses), -1)
