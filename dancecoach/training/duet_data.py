@@ -5,7 +5,7 @@ Turning or moving both dancers together is no variation: the features do not cha
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from dancecoach.training.duet_music import Array, heard, read_music
 from dancecoach.training.duet_network import WINDOW
 from dancecoach.types import JOINT_COUNT, Floats, PoseTrack
 
-_log = logging.getLogger(__name__)
 _EVERY = 4  # of so many takes one is held out
 _WARP = 0.12
 _SCALE = 0.1
@@ -65,16 +64,26 @@ def beats_danced_to(room: Floats) -> Floats | None:
 def split(takes: Sequence[DuetTake]) -> tuple[list[DuetTake], list[DuetTake]]:
     """Return the takes to train on and every fourth one, held out.
 
+    Takes of one dance, as the names of DD100 and CoMPAS3D tell them (Tango_02_1 and Tango_02_2, …_take1 and …_take2),
+    stay together.
+
     Raises
     ------
     DancecoachError
-        When there is only one.
+        When there is only one dance.
     """
-    if len(takes) < 2:
-        raise DancecoachError("One pair is too few: none is left to measure with.", "Give two takes or more.")
-    every = min(_EVERY, len(takes))
-    kept_out = [take for number, take in enumerate(takes) if number % every == every - 1]
-    return [take for number, take in enumerate(takes) if number % every != every - 1], kept_out
+    dances = list(dict.fromkeys(_dance_of(take.duet.name) for take in takes))
+    if len(dances) < 2:
+        raise DancecoachError("One dance is too few: none is left to measure with.", "Give two or more.")
+    every = min(_EVERY, len(dances))
+    kept_out = set(dances[every - 1 :: every])
+    held_out = [take for take in takes if _dance_of(take.duet.name) in kept_out]
+    return [take for take in takes if _dance_of(take.duet.name) not in kept_out], held_out
+
+
+def _dance_of(name: str) -> str:
+    match = re.fullmatch(r"(.+_\d+)_\d+|(.+)_take\d+", name)
+    return name if match is None else match[1] or match[2]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

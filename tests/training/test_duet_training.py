@@ -180,6 +180,13 @@ def test_every_fourth_take_is_held_out() -> None:
     learned, kept_out = split([replace(take) for take in takes(9, 0.2)])
     assert [take.duet.name for take in kept_out] == ["3", "7"] and len(learned) == 7
     assert [len(part) for part in split(takes(2, 0.2))] == [1, 1]
+    named = [
+        replace(take, duet=replace(take.duet, name=name))
+        for take, name in zip(
+            takes(5, 0.2), ("Tango_01_1", "Tango_02_1", "Tango_02_2", "P_song1_take1", "P_song1_take2"), strict=True
+        )
+    ]
+    assert [take.duet.name for take in split(named)[1]] == ["P_song1_take1", "P_song1_take2"]
     with pytest.raises(DancecoachError, match="too few"):
         split(takes(1, 0.2))
 
