@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dancecoach.bench.partner import other_leader
 from dancecoach.bench.partner_baselines import FollowerModel, LastPose, Mirror, RandomFollower
 from dancecoach.bench.partner_figures import floors, over_takes, over_windows, take_figures, window_features
 from dancecoach.errors import DancecoachError, FileFormatError
@@ -306,6 +307,8 @@ def measure(network: DuetNetwork, learned: Sequence[DuetTake], held_out: Sequenc
     for rival in rivals if network.shape.mode == "reactive" else ():
         rival.fit([take.duet for take in learned])
         rows[rival.name] = duets, [rival.run(duet.leader, duet.follower[0]) for duet in duets]
+    if network.shape.mode == "reactive" and len(duets) > 1:
+        rows["another's leader"] = _misled(network, held_out)
     for name, (pairs, followers) in rows.items():
         figures: dict[str, Any] = over_takes(
             [take_figures(duet, room) for duet, room in zip(pairs, followers, strict=True)]
@@ -314,6 +317,19 @@ def measure(network: DuetNetwork, learned: Sequence[DuetTake], held_out: Sequenc
             figures = {key: value for key, value in figures.items() if key in _ALONE}
         found[name] = figures | over_windows(window_features(pairs, followers), truth)
     return found
+
+
+def _misled(network: DuetNetwork, takes: Sequence[DuetTake]) -> tuple[list[Duet], list[Floats]]:
+    """Return pairs and followers made for the leaders of other takes: who listens does worse then."""
+    shown, followers = [], []
+    for number, take in enumerate(takes):
+        duet = take.duet
+        wrong = other_leader(duet, takes[(number + 1) % len(takes)].duet)
+        count = min(len(wrong), len(duet))
+        _, follower = dance(network, take.music[:count], wrong[:count], seed=number)
+        shown.append(Duet(duet.name, duet.leader[:count], duet.follower[:count]))
+        followers.append(follower)
+    return shown, followers
 
 
 _COLUMNS = (
@@ -356,5 +372,6 @@ It sees {card["sees"]}: it is for making dances beforehand, not for dancing live
 
 {figures_text(card["figures"])}
 
-The truth is the recorded follower. The others saw its first frame, the network did not.
+The truth is the recorded follower. Last pose, mirror and random saw its first frame, the network did not. With
+another's leader the network follows somebody else's dance: it should be further off.
 """
