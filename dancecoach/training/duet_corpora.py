@@ -217,9 +217,11 @@ def _dd100(source: Path) -> Iterator[PairFiles]:
     def rank(path: Path) -> int:
         return next((place for place, name in enumerate(_BEST) if name in path.parts), len(_BEST))
 
-    for path in sorted(_files(source, SUFFIXES), key=lambda path: (rank(path), path)):
+    paths = _files(source, SUFFIXES)
+    known = set(paths)
+    for path in sorted(paths, key=lambda path: (rank(path), path)):
         follower = path.with_name(re.sub(r"_01(\.\w+)$", r"_00\1", path.name))
-        if follower != path and follower.is_file():
+        if follower != path and follower in known:
             yield PairFiles(path.stem.removesuffix("_01"), path, follower)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from dancecoach.training.duet_losses import contact, penetration
 from dancecoach.training.duet_network import WINDOW, DuetNetwork
@@ -28,6 +29,7 @@ from dancecoach.training.duet_representation import (
     leader_room,
 )
 
+SMOOTHING = 1.0  # frames
 _OFFSET = 0.008
 _TOGETHER = 32  # windows
 _FARTHEST = 0.2  # standard deviations that guidance moves a feature at once, at most
@@ -69,6 +71,7 @@ def sample(
     steps: int = 10,
     seed: int = 0,
     guidance: Guidance = NO_GUIDANCE,
+    smoothing: float = SMOOTHING,
 ) -> tuple[Tensor, Tensor]:
     """Return a leader and a follower (T, 22, 3) m.
 
@@ -88,6 +91,9 @@ def sample(
         Equal seeds make equal dances.
     guidance : Guidance
         Moves the follower only.
+    smoothing : float
+        Standard deviation, frames, of the Gaussian that estimates are smoothed with, 0 for not at all. What a network
+        lets through of the noise changes from frame to frame, dance does not.
     """
     frames, device = len(music), music.device
     chance = torch.Generator().manual_seed(seed)  # of the processor: the same numbers whatever computes
@@ -103,6 +109,9 @@ def sample(
     made, made_leader = follower, led
     for now, after in itertools.pairwise(times):
         made, made_leader = _estimate(network, follower, led, now, heard)
+        made = smoothed(made, smoothing)
+        if leader is None:
+            made_leader = smoothed(made_leader, smoothing)
         room = leader if leader is not None else leader_room(network.unscaled("leader", made_leader)[None])[0]
         made = _guided(network, made, room, guidance)
         follower = _less_noisy(follower, made, now, after)
@@ -111,6 +120,17 @@ def sample(
     if leader is None:
         leader = leader_room(network.unscaled("leader", made_leader)[None])[0]
     return leader, follower_room(network.unscaled("follower", made)[None], leader[None])[0]
+
+
+def smoothed(values: Tensor, deviation: float) -> Tensor:
+    """Return values (T, F) averaged over time with a Gaussian of `deviation` frames, the ends held."""
+    if deviation <= 0:
+        return values
+    reach = math.ceil(3 * deviation)
+    offsets = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
+    weights = torch.exp(-0.5 * (offsets / deviation) ** 2)
+    held = functional.pad(values.T[:, None], (reach, reach), mode="replicate")
+    return functional.conv1d(held, (weights / weights.sum())[None, None])[:, 0].T
 
 
 def _less_noisy(noisy: Tensor, clean: Tensor, now: float, after: float) -> Tensor:

@@ -17,7 +17,7 @@ from dancecoach.session.duets import Duet  # noqa: E402
 from dancecoach.session.motion import read_motion  # noqa: E402
 from dancecoach.training import duet_losses as losses  # noqa: E402
 from dancecoach.training.duet_data import DuetTake, Windows, split  # noqa: E402
-from dancecoach.training.duet_diffusion import Guidance, kept, noised, sample, starts_of  # noqa: E402
+from dancecoach.training.duet_diffusion import Guidance, kept, noised, sample, smoothed, starts_of  # noqa: E402
 from dancecoach.training.duet_geometry import gaps, heading, point_distance, turned  # noqa: E402
 from dancecoach.training.duet_music import MUSIC_SIZE, heard, steady_beats  # noqa: E402
 from dancecoach.training.duet_network import WINDOW, DuetNetwork, Shape  # noqa: E402
@@ -136,6 +136,15 @@ def test_noise_goes_from_none_to_all() -> None:
     assert share[0] == pytest.approx(1.0) and share[-1] < 1e-3 and torch.all(share.diff() < 0)
     clean = torch.randn(2, 9, 3)
     torch.testing.assert_close(noised(clean, torch.zeros(2), torch.randn(2, 9, 3)), clean, atol=5e-3, rtol=0)
+
+
+def test_smoothing_keeps_what_is_steady_and_takes_off_what_trembles() -> None:
+    steady = torch.linspace(0, 1, 60)[:, None].repeat(1, 3)
+    torch.testing.assert_close(smoothed(steady, 1.0)[5:-5], steady[5:-5])
+    torch.testing.assert_close(smoothed(torch.ones(4, 2), 1.5), torch.ones(4, 2))
+    trembling = torch.tensor([1.0, -1.0]).repeat(30)[:, None]
+    assert smoothed(trembling, 1.0)[5:-5].abs().max() < 0.02
+    assert smoothed(trembling, 0.0) is trembling
 
 
 def test_windows_cover_every_frame_once_or_twice() -> None:
