@@ -28,6 +28,7 @@ COMMANDS = (
     "beats",
     "devices",
     "replay",
+    "partner",
     "bench",
     "train",
     "prompt",
@@ -148,6 +149,20 @@ def _command_parser() -> argparse.ArgumentParser:
     replay.add_argument("session", type=Path)
     replay.add_argument("--json", metavar="OUT", default="-")
     replay.add_argument("--window", action="store_true", help="open it in the review window instead")
+
+    text = "Let the partner dance with a recorded leader, or keep a style it can dance."
+    partner = add("partner", _partner, text)
+    partner.add_argument("leader", type=Path, nargs="?", help="BVH, NPZ (times, joints) or session")
+    partner.add_argument("--music", "--beats", type=Path, metavar="FILE", help="audio or .beats that starts with it")
+    partner.add_argument("--model", default="salsa", metavar="NAME|FILE", help="style, or a model's file")
+    partner.add_argument("--role", choices=("follower", "leader"), default="follower", help="the partner's")
+    partner.add_argument("--out", type=Path, metavar="BVH", help="where to write the partner's motion")
+    partner.add_argument("--fps", type=float, help="true frame rate of a BVH")
+    partner.add_argument("--horizon", type=float, default=0.0, metavar="MS", help="from a pose to its answer, ms")
+    partner.add_argument("--live", action="store_true", help="as slowly as it is danced")
+    partner.add_argument("--json", metavar="OUT", help="where to write what it did, - prints it")
+    partner.add_argument("--import", dest="imported", type=Path, metavar="FILE", help="keep this model as a style")
+    partner.add_argument("--styles", action="store_true", help="list the styles there are")
 
     benches = commands.add_parser("bench", help="Measure this software.", description="Measure this software.")
     kinds = benches.add_subparsers(required=True)
@@ -453,6 +468,54 @@ def _assess(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in names}
     inputs = {name: None if path is None else str(path) for name, path in given.items()}
     _write_json(report.assessed(found, **inputs), options.json)
+    return 0
+
+
+def _partner(options: argparse.Namespace) -> int:
+    from dancecoach import report
+    from dancecoach.duetting import dance_file
+    from dancecoach.partner.styles import import_style, styles
+    from dancecoach.session.bvh import write_bvh
+
+    if options.imported is not None:
+        _require(options.imported)
+        print(f"The partner can now dance {import_style(options.imported)}.")
+    if options.styles:
+        print("\n".join(styles()))
+    if options.leader is None:
+        if options.imported is None and not options.styles:
+            raise DancecoachError("There is no leader to dance with.", "Name a motion file or a session.")
+        return 0
+    for path in (options.leader, options.music):
+        if path is not None:
+            _require(path)
+    if options.out is None and options.json is None:
+        raise DancecoachError(
+            "Nobody would see the dance.", "Say where to write it: --out FOLLOWER.bvh, or --json -."
+        )
+    _require_writable(options.out)
+    _require_writable(options.json)
+    shown = _Progress(f"Dancing with {options.leader.name}")
+    found = dance_file(
+        options.leader,
+        options.music,
+        options.model,
+        options.role,
+        options.fps,
+        options.horizon / 1000.0,
+        options.live,
+        shown.show,
+    )
+    shown.done()
+    if options.out is not None:
+        try:
+            write_bvh(options.out, found.track)
+        except OSError as error:
+            raise _unwritable(options.out, error.strerror) from error
+    if options.json is not None:
+        music = None if options.music is None else str(options.music)
+        out = "" if options.out is None else str(options.out)
+        _write_json(report.partner(found, str(options.leader), out, music), options.json)
     return 0
 
 
