@@ -208,6 +208,8 @@ def _command_parser() -> argparse.ArgumentParser:
     partner.add_argument("--models", metavar="A,B", help="which to run, e.g. ours,mean,mm-steered; default all")
     partner.add_argument("--horizon", metavar="MS", type=float, default=0.0, help="from a pose to its answer, ms")
     partner.add_argument("--json", metavar="OUT", help="where to write the figures, - prints them instead of tables")
+    partner.add_argument("--film", metavar="MP4", type=Path, help="only film partners side by side with one leader")
+    partner.add_argument("--take", metavar="NAME", help="which leader, for the film")
 
     _add_training(commands.add_parser("train", help="Make a model anew.", description="Make a model anew."), common)
 
@@ -602,6 +604,12 @@ def _bench_beats(options: argparse.Namespace) -> int:
     from dancecoach.bench.beats import run
 
     _require_writable(options.json)
+    if options.film is not None:
+        from dancecoach.bench.partner_video import film
+
+        _require_writable(options.film)
+        film(options.folder, options.film, options.folds, options.take)
+        return 0
     names = None
     if options.trackers is not None:
         names = [name.strip() for name in options.trackers.split(",") if name.strip()]

@@ -20,7 +20,7 @@ from dancecoach.types import Floats
 _DRAWN = 0.15  # share of the distance to the expected place that is made good in a frame
 _SLOWEST, _FASTEST = 0.2, 3.0  # factors of a step
 _LONGEST_STEP = 0.13  # m in a frame; recorded followers' hands in a spin are as fast
-_NEAR = 0.3  # m from its place within which a root comes back in the dance's own time
+_NEAR = 0.2  # m from its place within which a root comes back in the dance's own time
 _FASTEST_RETURN = 1.2  # m/s at which a root that is somewhere else comes back
 
 
@@ -61,7 +61,7 @@ class Dancer:
         self.state = np.array(state, dtype=np.float64)
         self.body = bodies(self.state)
 
-    def step(self, expected: Expectation, gains: Floats) -> Floats:
+    def step(self, expected: Expectation, gains: Floats, hurry: bool = False) -> Floats:
         """Move one frame and return the body (22, 3) m.
 
         Parameters
@@ -70,6 +70,8 @@ class Dancer:
             Of this frame.
         gains : (STATE,)
             By how much velocities are amplified.
+        hurry : bool
+            Whether a root that is far off comes back however calm the dance is.
         """
         distance = expected.state - expected.velocity - self.state
         distance[3] = turn_between(self.state[3], expected.state[3] - expected.velocity[3])
@@ -79,7 +81,8 @@ class Dancer:
         moved = float(np.linalg.norm(bodies(self.state + way) - self.body, axis=-1).mean())
         if expected.speed is not None:
             way = way * float(np.clip(expected.speed / RATE / max(moved, 1e-6), _SLOWEST, _FASTEST))
-        way[:3] += _far(distance[:3])
+        if hurry:
+            way[:3] += _far(distance[:3])
         made = bodies(self.state + way)
         longest = float(np.linalg.norm(made - self.body, axis=-1).max())
         if longest > _LONGEST_STEP:

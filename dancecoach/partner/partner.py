@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dancecoach.partner.basic import basic, state_at
+from dancecoach.partner.basic import basic, bodies_at, state_at
 from dancecoach.partner.dancer import Dancer, Expectation, blended, turn_between
 from dancecoach.partner.distance import Distance
 from dancecoach.partner.features import RATE, UPPER, WHOLE
@@ -31,10 +31,11 @@ from dancecoach.partner.skeleton import with_bones
 from dancecoach.types import SURE, BeatGrid, Floats, PartnerRole, PartnerState, Pose
 
 _CATCH_UP = 3  # ticks that are understood in one step; what was missed before that is past
-_UNCERTAIN, _LOST, _ALONE = 0.3, 0.5, 1.5  # s since the dancer was seen
+_UNCERTAIN, _LOST, _ALONE = 0.4, 0.6, 1.5  # s since the dancer was seen
+_HURRY = 2.0  # s after the dancer was seen again in which the partner hurries back
 _BLEND = 0.5  # s from one to the other: what the leader leads, and the basic
 _ROOM = 0.3  # m that the partner backs off when it dances alone
-_KNOWN, _STRANGE = 0.25, 0.08  # familiarity of movements that can be followed, and that cannot
+_KNOWN, _STRANGE = 0.42, 0.25  # familiarity of movements that can be followed, and that cannot
 _FADE = 0.05  # share of a change of familiarity that counts in a frame
 _TOUCHING, _NOT_TOUCHING = 0.085, 0.11  # m, expected gap between arms and bodies: when they touch, and no longer do
 _TAKE = 0.3  # share of a change of touch that is made in a frame
@@ -125,7 +126,7 @@ class Partner:
         self._seen = np.zeros((22, 3))
         self._moving = np.zeros((22, 3))
         self._led = 0.0
-        self._familiar = 1.0
+        self._familiar: float | None = None
         self._home: Floats | None = None
         self._touching = 0.0
         self._count = 1.0
@@ -161,7 +162,7 @@ class Partner:
         if self._dancer is None:
             self._dancer = Dancer(expected.state)
         gains = self._model.style.gains if self._parts.energy else np.ones(STATE)
-        body = with_bones(self._dancer.step(expected, gains), self._model.style.bones)
+        body = with_bones(self._dancer.step(expected, gains, self._hurries(time)), self._model.style.bones)
         self._tick = tick
         leader = self._foresight.leader(tick, self._seen, self._moving)
         return self._finished(time, tick, body, leader, grid, ghost_counts)
@@ -180,7 +181,7 @@ class Partner:
                 return
             view = WHOLE if self._leader.feet else UPPER
             row, familiar = self._model.answer(view.of(history), self._leader.feet)
-            self._familiar += _FADE * (familiar - self._familiar)
+            self._familiar = familiar if self._familiar is None else self._familiar + _FADE * (familiar - self._familiar)
             self._seen, self._moving = history[-1], history[-1] - history[-2]
             if not self._parts.averaging:
                 self._foresight.clear()
@@ -206,12 +207,17 @@ class Partner:
         else:
             self._count = (position - 1.0) % 8.0 + 1.0
 
+    def _hurries(self, time: float) -> bool:
+        """Return whether the dancer has only just been seen again."""
+        back = self._leader.returned_at
+        return back is not None and time - back < _HURRY
+
     # --- what is expected -------------------------------------------------------------------------------------
 
     def _expected(self, tick: int, away: float) -> Expectation:
         """Return what the leader leads, the basic on the beat, or what lies between them."""
         leads = self.role == "follower" and away <= _LOST
-        known = float(np.clip((self._familiar - _STRANGE) / (_KNOWN - _STRANGE), 0.0, 1.0))
+        known = float(np.clip(((self._familiar or 0.0) - _STRANGE) / (_KNOWN - _STRANGE), 0.0, 1.0))
         led = known if leads else 0.0
         if self._dancer is None:
             self._led = led
@@ -277,7 +283,7 @@ class Partner:
             body, held_feet = self._feet.plant(body, contacts[2:])
             contacts = np.concatenate([held_feet, held_feet])
         holds = self._hands.holds if self._parts.hands else np.zeros(4)
-        ghost = self._ghost(tick, grid, ghost_counts) if ghost_counts and following else None
+        ghost = self._ghost(tick, grid, ghost_counts) if ghost_counts else None
         inferred = not self._leader.feet
         return PartnerFrame(time, body, contacts, leader, holds, ghost, self._state, inferred)
 
@@ -286,6 +292,14 @@ class Partner:
         newest = self._foresight.newest
         if newest is None:
             return None
+        if self._led < 0.5:
+            return self._basic_later(counts)
         tempo = grid.tempo if grid is not None and grid.tempo > 0 and grid.confidence >= SURE else _TEMPO
         frames = tick - newest[0] + counts * 60.0 / tempo * RATE
         return with_bones(newest[1].ghost(frames), self._model.style.bones)
+
+    def _basic_later(self, counts: int) -> Floats | None:
+        if self._home is None:
+            return None
+        body = basic((self._count - 1.0 + counts) % 8.0 + 1.0, self._model.style, self.role)
+        return bodies_at(body, self._home[:3], float(self._home[3]))
