@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -25,9 +25,9 @@ from dancecoach.ui.partner.scene import Color, couple
 from dancecoach.ui.theme import Theme, make_theme
 from dancecoach.ui.words import ghost_words
 
-_SHARE = 0.2  # of the Qt thread's time that this view may take
-_SLOWEST, _FASTEST = 1 / 30, 1 / 62  # s from paint to paint
-_MOST_PIXELS = {True: 450_000, False: 2_500_000}  # drawn by the processor; by a graphics card
+_SHARE = 0.12  # of the Qt thread's time that this view may take
+_SLOWEST, _FASTEST = 1 / 24, 1 / 62  # s from paint to paint
+_MOST_PIXELS = {True: 180_000, False: 2_500_000}  # drawn by the processor; by a graphics card
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "software")
 _HEAD = JOINT_INDEX["head"]
 NO_OPENGL = "Drawn flat: there is no OpenGL here."
@@ -139,9 +139,12 @@ class PartnerView(QWidget):
             self.camera.reset()
             hint = stage.adjusted(3 * gap, stage.height() * 0.3, -3 * gap, -stage.height() * 0.3)
             write_wrapped(painter, hint, "The partner begins when it sees you.", theme, 4.5, "muted", True)
-        paint_caption(painter, QRectF(gap, stage.bottom() + gap, self.width() - 2 * gap, high), motion, theme)
-        invitation = QRectF(gap, 0.16 * stage.height(), self.width() - 2 * gap, 25 * theme.unit)
-        paint_invitation(painter, invitation, motion, theme)
+        below = QRectF(gap, stage.bottom() + gap, self.width() - 2 * gap, high)
+        if motion.state == "solo":
+            # It says what the caption would, over no more than the feet: the partner holds out a hand.
+            paint_invitation(painter, below.adjusted(0, -max(20 * theme.unit - high, 0.0), 0, 0), motion, theme)
+        else:
+            paint_caption(painter, below, motion, theme)
         if self.renderer is None and self._open_renderer is None:
             note = QRectF(gap, stage.bottom() - theme.px(3.4), self.width() - 2 * gap, theme.px(3.2))
             write(painter, note, NO_OPENGL, theme, 2.4, "muted", False, CENTER)
@@ -169,13 +172,14 @@ class PartnerView(QWidget):
                 theme.color("line"),
             )
             painter.restore()
-        names = [("Partner", moment.joints), ("You", moment.leader)]
-        if alone:
-            names = []
+        names = [] if alone else [("Partner", moment.joints)]
+        if not alone and moment.state != "solo":
+            names.append(("You", moment.leader))
         if moment.ghost is not None:
             names.append((ghost_words(self.ghost_counts), moment.ghost))
+        taken: list[QRectF] = []
         for name, joints in names:
-            self._name(painter, rect, name, joints, matrix)
+            self._name(painter, rect, name, joints, matrix, taken)
 
     def _draw(self, painter: QPainter, rect: QRectF, moment: Moment, matrix: Floats, alone: bool) -> bool:
         """Draw with OpenGL; False when it refuses."""
@@ -195,8 +199,10 @@ class PartnerView(QWidget):
         painter.drawImage(rect, image)
         return True
 
-    def _name(self, painter: QPainter, rect: QRectF, name: str, joints: Floats, matrix: Floats) -> None:
-        """Write a name above a head."""
+    def _name(
+        self, painter: QPainter, rect: QRectF, name: str, joints: Floats, matrix: Floats, taken: list[QRectF]
+    ) -> None:
+        """Write a name above a head, beside the names that are written already."""
         theme = self._theme
         above = joints[_HEAD] + (0.0, 0.24, 0.0)
         places, depth = to_pixels(above[None], matrix, rect.width(), rect.height())
@@ -206,11 +212,29 @@ class PartnerView(QWidget):
         center = QPointF(*places[0])
         left = min(max(center.x() - wide / 2, 0.0), rect.width() - wide)
         top = min(max(center.y() - high, theme.px(6.0)), rect.height() - high)
-        box = QRectF(left, top, wide, high)
+        box = beside(QRectF(left, top, wide, high), taken, rect.width())
+        taken.append(box)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("panel", 215))
         painter.drawRoundedRect(box, high / 3, high / 3)
         write(painter, box.adjusted(high / 4, 0, -high / 4, 0), name, theme, 2.8, "text", True, CENTER)
+
+
+def beside(box: QRectF, taken: Sequence[QRectF], width: float) -> QRectF:
+    """Return the box moved sideways, away from those taken, within `width` pixels; up where there is no room."""
+    gap = 0.2 * box.height()
+    for other in taken:
+        if not box.intersects(other):
+            continue
+        aside = box.translated(0, 0)
+        if box.center().x() < other.center().x():
+            aside.moveRight(other.left() - gap)
+        else:
+            aside.moveLeft(other.right() + gap)
+        if aside.left() < 0 or aside.right() > width:
+            aside = box.translated(0, other.top() - gap - box.bottom())
+        box = aside
+    return box
 
 
 def directions(matrix: Floats) -> tuple[Floats, Floats]:
