@@ -111,7 +111,8 @@ class PartnerView(QWidget):
         now = self.clock.now()
         if now >= self._due:
             cost = self.paint_timing().p50_ms / 1000
-            self._due = now + min(max(cost / _SHARE, _FASTEST), _SLOWEST) - 0.5 * _FASTEST
+            # Counted from when it was due, not from now: else only every second tick of a slow timer would paint.
+            self._due = max(self._due, now - _SLOWEST) + min(max(cost / _SHARE, _FASTEST), _SLOWEST)
             self.update()
 
     def paint_timing(self) -> StageTiming:
