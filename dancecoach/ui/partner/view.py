@@ -27,7 +27,8 @@ from dancecoach.ui.words import ghost_words
 
 _SHARE = 0.12  # of the Qt thread's time that this view may take
 _SLOWEST, _FASTEST = 1 / 24, 1 / 62  # s from paint to paint
-_MOST_PIXELS = {True: 180_000, False: 2_500_000}  # drawn by the processor; by a graphics card
+# Drawn by the processor; by a graphics card: how many pixels at most, and how many for one of the screen's.
+_MOST_PIXELS, _SCALE = {True: 260_000, False: 2_500_000}, {True: 0.75, False: 1.0}
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "software")
 _HEAD = JOINT_INDEX["head"]
 NO_OPENGL = "Drawn flat: there is no OpenGL here."
@@ -187,7 +188,7 @@ class PartnerView(QWidget):
         assert self.renderer is not None
         ratio = self.devicePixelRatioF()
         pixels = rect.width() * rect.height() * ratio * ratio
-        ratio *= min(1.0, math.sqrt(_MOST_PIXELS[self._by_processor] / pixels))
+        ratio *= min(_SCALE[self._by_processor], math.sqrt(_MOST_PIXELS[self._by_processor] / pixels))
         width, height = max(round(rect.width() * ratio), 2), max(round(rect.height() * ratio), 2)
         eye, light = directions(matrix)
         theme = self._theme
