@@ -28,6 +28,7 @@ COMMANDS = (
     "beats",
     "devices",
     "replay",
+    "partner",
     "bench",
     "train",
     "prompt",
@@ -148,6 +149,20 @@ def _command_parser() -> argparse.ArgumentParser:
     replay.add_argument("session", type=Path)
     replay.add_argument("--json", metavar="OUT", default="-")
     replay.add_argument("--window", action="store_true", help="open it in the review window instead")
+
+    text = "Let the partner dance with a recorded leader, or keep a style it can dance."
+    partner = add("partner", _partner, text)
+    partner.add_argument("leader", type=Path, nargs="?", help="BVH, NPZ (times, joints) or session")
+    partner.add_argument("--music", "--beats", type=Path, metavar="FILE", help="audio or .beats that starts with it")
+    partner.add_argument("--model", default="salsa", metavar="NAME|FILE", help="style, or a model's file")
+    partner.add_argument("--role", choices=("follower", "leader"), default="follower", help="the partner's")
+    partner.add_argument("--out", type=Path, metavar="BVH", help="where to write the partner's motion")
+    partner.add_argument("--fps", type=float, help="true frame rate of a BVH")
+    partner.add_argument("--horizon", type=float, default=0.0, metavar="MS", help="from a pose to its answer, ms")
+    partner.add_argument("--live", action="store_true", help="as slowly as it is danced")
+    partner.add_argument("--json", metavar="OUT", help="where to write what it did, - prints it")
+    partner.add_argument("--import", dest="imported", type=Path, metavar="FILE", help="keep this model as a style")
+    partner.add_argument("--styles", action="store_true", help="list the styles there are")
 
     benches = commands.add_parser("bench", help="Measure this software.", description="Measure this software.")
     kinds = benches.add_subparsers(required=True)
@@ -285,6 +300,48 @@ def _add_training(trains: argparse.ArgumentParser, common: argparse.ArgumentPars
     judged.add_argument("--tables", type=float, default=0.0, metavar="M", help="compare encoders, M min for each")
     judged.add_argument("--seed", type=int, default=1, metavar="N")
     judged.add_argument("--threads", type=int, default=1, metavar="N", help="of training, default 1")
+    _add_duets(models, common)
+
+
+def _add_duets(models: Any, common: argparse.ArgumentParser) -> None:
+    text = "Bring a corpus of two who dance together into one folder of pairs, 30 frames a second, with their music."
+    prepare = models.add_parser("prepare-duets", parents=[common], help=text, description=text)
+    prepare.set_defaults(run=_train_prepare_duets)
+    prepare.add_argument("kind", choices=("interdance", "dd100", "compas3d", "folder"), help="whose files they are")
+    prepare.add_argument("source", type=Path, metavar="SOURCE", help="folder of the corpus")
+    prepare.add_argument("--out", type=Path, required=True, metavar="DIR", help="what is there already stays")
+    prepare.add_argument(
+        "--fps", type=float, metavar="F", help="true frame rate, where the files' is wrong or missing"
+    )
+    prepare.add_argument("--no-music", action="store_true", help="leave sound files alone")
+
+    text = "Train the larger partner, which makes dances beforehand, on pairs; measure it on takes it never saw."
+    train = models.add_parser("duet", parents=[common], help=text, description=text)
+    train.set_defaults(run=_train_duet)
+    train.add_argument("--data", type=Path, required=True, metavar="DIR", help="pairs, as 'bench partner' takes them")
+    train.add_argument("--out", type=Path, required=True, metavar="FILE", help="weights; the card is written beside")
+    train.add_argument(
+        "--mode", choices=("reactive", "music"), default="reactive", help="make a follower (default), or both"
+    )
+    train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="of training, default 60")
+    train.add_argument("--width", type=int, default=256, metavar="D", help="of the network, default 256")
+    train.add_argument("--layers", type=int, default=6, metavar="L", help="of the network, default 6")
+    train.add_argument("--batch", type=int, default=32, metavar="N", help="windows at a time, default 32")
+    train.add_argument("--seed", type=int, default=1, metavar="N")
+    train.add_argument("--threads", type=int, metavar="N", help="of training, default as many as cores")
+
+    text = "Make a follower for a whole recorded leader, or both from music, with what 'train duet' wrote; not live."
+    make = models.add_parser("duet-sample", parents=[common], help=text, description=text)
+    make.set_defaults(run=_train_duet_sample)
+    make.add_argument("weights", type=Path, metavar="WEIGHTS", help="what 'train duet' wrote")
+    make.add_argument("--out", type=Path, required=True, metavar="FILE", help="BVH; of both, …_leader and …_follower")
+    make.add_argument("--leader", type=Path, metavar="MOTION", help="BVH, NPZ or session, seen to its end")
+    make.add_argument("--fps", type=float, help="true frame rate of a BVH")
+    make.add_argument("--music", type=Path, metavar="FILE", help="sound, from the dance's first frame on")
+    make.add_argument("--tempo", type=float, metavar="BPM", help="a steady beat in place of music")
+    make.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of a dance to music, default 20")
+    make.add_argument("--steps", type=int, default=10, metavar="N", help="of denoising, default 10")
+    make.add_argument("--seed", type=int, default=0, metavar="N")
 
 
 _PROMPTS = "Teach the coach what to recognise: styles, levels, dances, by a text, by examples or by both."
@@ -411,6 +468,54 @@ def _assess(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in names}
     inputs = {name: None if path is None else str(path) for name, path in given.items()}
     _write_json(report.assessed(found, **inputs), options.json)
+    return 0
+
+
+def _partner(options: argparse.Namespace) -> int:
+    from dancecoach import report
+    from dancecoach.duetting import dance_file
+    from dancecoach.partner.styles import import_style, styles
+    from dancecoach.session.bvh import write_bvh
+
+    if options.imported is not None:
+        _require(options.imported)
+        print(f"The partner can now dance {import_style(options.imported)}.")
+    if options.styles:
+        print("\n".join(styles()))
+    if options.leader is None:
+        if options.imported is None and not options.styles:
+            raise DancecoachError("There is no leader to dance with.", "Name a motion file or a session.")
+        return 0
+    for path in (options.leader, options.music):
+        if path is not None:
+            _require(path)
+    if options.out is None and options.json is None:
+        raise DancecoachError(
+            "Nobody would see the dance.", "Say where to write it: --out FOLLOWER.bvh, or --json -."
+        )
+    _require_writable(options.out)
+    _require_writable(options.json)
+    shown = _Progress(f"Dancing with {options.leader.name}")
+    found = dance_file(
+        options.leader,
+        options.music,
+        options.model,
+        options.role,
+        options.fps,
+        options.horizon / 1000.0,
+        options.live,
+        shown.show,
+    )
+    shown.done()
+    if options.out is not None:
+        try:
+            write_bvh(options.out, found.track)
+        except OSError as error:
+            raise _unwritable(options.out, error.strerror) from error
+    if options.json is not None:
+        music = None if options.music is None else str(options.music)
+        out = "" if options.out is None else str(options.out)
+        _write_json(report.partner(found, str(options.leader), out, music), options.json)
     return 0
 
 
@@ -582,6 +687,54 @@ def _train_prepare(options: argparse.Namespace) -> int:
 
     for name, (count, seconds) in sorted(prepare(options.kind, options.sources, options.out, options.fps).items()):
         print(f"{name}: {count} takes, {seconds:.0f} s")
+    return 0
+
+
+def _train_prepare_duets(options: argparse.Namespace) -> int:
+    from dancecoach.training.duet_corpora import prepare_duets
+
+    written = prepare_duets(options.kind, options.source, options.out, options.fps, music=not options.no_music)
+    for name, seconds in written:
+        print(f"{name}: {seconds:.0f} s")
+    print(f"{len(written)} pairs, {sum(seconds for _, seconds in written) / 60.0:.1f} min")
+    return 0
+
+
+def _train_duet(options: argparse.Namespace) -> int:
+    import torch
+
+    from dancecoach.training.duet_network import Shape
+    from dancecoach.training.train_duet import Recipe, figures_text, make
+
+    _require_writable(options.out)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    if not options.verbose:
+        log = logging.getLogger("dancecoach.training")
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
+    words = [f"--mode {options.mode}", f"--minutes {options.minutes:g}", f"--width {options.width}"]
+    words += [f"--layers {options.layers}", f"--batch {options.batch}", f"--seed {options.seed}"]
+    shape = Shape(options.mode, options.width, options.layers)
+    recipe = Recipe(minutes=options.minutes, batch=options.batch, seed=options.seed)
+    card = make(options.data, options.out, shape, recipe, "dancecoach train duet --data DIR " + " ".join(words))
+    if card:
+        print(figures_text(card["figures"]))
+    return 0
+
+
+def _train_duet_sample(options: argparse.Namespace) -> int:
+    from dancecoach.training.sample_duet import Wish, make_dance
+
+    for path in (options.weights, options.leader, options.music):
+        if path is not None:
+            _require(path)
+    _require_writable(options.out)
+    wish = Wish(
+        options.leader, options.fps, options.music, options.tempo, options.seconds, options.steps, options.seed
+    )
+    for path in make_dance(options.weights, options.out, wish):
+        print(path)
     return 0
 
 

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from dancecoach.assessing import Assessed
+from dancecoach.duetting import Danced
 from dancecoach.offline import Analysis
 from dancecoach.session import assessments
 from dancecoach.types import JOINT_NAMES, Assessment, BeatGrid, Pose, PrimitiveScore, Synchrony
@@ -15,6 +18,7 @@ ANALYSIS = "dancecoach.analysis/1"
 SYNCHRONY = "dancecoach.synchrony/1"
 REPLAY = "dancecoach.replay/1"
 ASSESSMENT = "dancecoach.assessment/1"
+PARTNER = "dancecoach.partner/1"
 
 
 def synchrony(value: Synchrony) -> dict[str, Any]:
@@ -164,3 +168,37 @@ def _number(value: float | None, digits: int = 4) -> float | None:
 
 def _pair(values: tuple[float, float] | None, digits: int = 4) -> list[float | None] | None:
     return None if values is None else [_number(value, digits) for value in values]
+
+
+def partner(found: Danced, leader: str, out: str, music: str | None) -> dict[str, Any]:
+    """Return what the partner danced: how, how fast it answered, and of every frame its state, contacts and holds."""
+    milliseconds = np.sort(found.step_ms)
+    return {
+        "schema": PARTNER,
+        "leader": leader,
+        "music": music,
+        "follower": out,
+        "style": found.style,
+        "frames": len(found.track),
+        "frame_rate": 30.0,
+        "leader_frame_rate": _number(found.fps),
+        "duration": _number(float(found.track.times[-1] - found.track.times[0])),
+        "horizon_ms": _number(1000.0 * found.horizon),
+        "lookahead_frames": 0,
+        "tempo": None if found.grid is None else _number(found.grid.tempo),
+        "step_ms": {
+            "p50": _number(float(np.percentile(milliseconds, 50))),
+            "p95": _number(float(np.percentile(milliseconds, 95))),
+            "p99": _number(float(np.percentile(milliseconds, 99))),
+        },
+        "feet_inferred": any(frame.feet_inferred for frame in found.frames),
+        "states": [
+            {
+                "time": _number(frame.time),
+                "state": frame.state,
+                "contacts": [_number(float(value)) for value in frame.contacts],
+                "holds": [_number(float(value)) for value in frame.holds],
+            }
+            for frame in found.frames
+        ],
+    }

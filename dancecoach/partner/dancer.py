@@ -20,6 +20,7 @@ from dancecoach.types import Floats
 _DRAWN = 0.15  # share of the distance to the expected place that is made good in a frame
 _SLOWEST, _FASTEST = 0.2, 3.0  # factors of a step
 _LONGEST_STEP = 0.13  # m in a frame; recorded followers' hands in a spin are as fast
+_NEAR = 0.3  # m from its place within which a root comes back in the dance's own time
 _FASTEST_RETURN = 1.2  # m/s at which a root that is somewhere else comes back
 
 
@@ -78,6 +79,7 @@ class Dancer:
         moved = float(np.linalg.norm(bodies(self.state + way) - self.body, axis=-1).mean())
         if expected.speed is not None:
             way = way * float(np.clip(expected.speed / RATE / max(moved, 1e-6), _SLOWEST, _FASTEST))
+        way[:3] += _far(distance[:3])
         made = bodies(self.state + way)
         longest = float(np.linalg.norm(made - self.body, axis=-1).max())
         if longest > _LONGEST_STEP:
@@ -86,6 +88,14 @@ class Dancer:
         self.state = self.state + way
         self.body = made
         return made
+
+
+def _far(distance: Floats) -> Floats:
+    """Return what brings a root that is quite somewhere else back, however calm the dance is."""
+    length = float(np.linalg.norm(distance))
+    if length <= _NEAR:
+        return np.zeros(3)
+    return distance / length * min(_DRAWN * (length - _NEAR), _FASTEST_RETURN / RATE)
 
 
 def _limited(vector: Floats, longest: float) -> Floats:

@@ -18,6 +18,7 @@ from dancecoach.types import Floats
 
 _FARTHEST = HORIZONS[-1]  # frames
 _SPACING = HORIZONS[1] - HORIZONS[0]
+_CALMING = 0.85  # of a velocity that is left in a frame beyond what is foreseen
 _VELOCITIES = 4  # answers whose velocities are averaged
 
 
@@ -76,6 +77,10 @@ class Foresight:
             velocity[3] += (direction[1] * turn[0] - direction[0] * turn[1]) / max(float(direction @ direction), 0.1)
             velocity[4:] += _slope(answer.locals_, place)
         velocity /= len(moving) * _SPACING
+        late = tick - self._answers[-1][0] - _FARTHEST
+        if late > 0:
+            # Nobody knows any more: what was begun is brought to its end.
+            return Expectation(np.concatenate([root, [heading], local]), velocity * _CALMING**late, None)
         speed = float(_at(about[-1][1].speeds, about[-1][0]))
         return Expectation(np.concatenate([root, [heading], local]), velocity, speed)
 

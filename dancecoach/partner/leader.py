@@ -25,8 +25,9 @@ _GAP = 0.25  # s between two poses after which their speed says nothing
 _JUMP = 12.0  # m/s; what is faster is somebody else, or nobody
 _PATIENCE = 5  # poses elsewhere after which it is believed
 _MEASURED = 45  # poses from which body size and jitter are measured
-_AGILITY = 8.0  # m/s², typical acceleration of a joint
-_CLEAN = 0.004  # m, what dancing itself looks like as jitter, at 30 poses a second
+_AGILITY = 0.7  # m/s², acceleration that is believed where the picture trembles
+_BENDING = 1.65  # median size of second differences of noise of standard deviation 1
+_CLEAN = 0.006  # m, what dancing itself looks like as jitter, at 30 poses a second
 
 
 class Leader:
@@ -127,7 +128,7 @@ class Leader:
         """Filter as much as the picture trembles (alpha-beta filter; Kalata, 1984): clean motion passes unchanged."""
         if len(self._raw) == 3:
             bend = self._raw[2][1] - 2 * self._raw[1][1] + self._raw[0][1]
-            self._jitter.append(float(np.median(np.abs(bend))) / 2.4)
+            self._jitter.append(float(np.median(np.abs(bend))) / _BENDING)
         noise = float(np.median(self._jitter)) - _CLEAN if len(self._jitter) >= 8 else 0.0
         expected = last + self._velocity * interval
         if noise <= 0.0:

@@ -2,7 +2,8 @@
 
 Some corpora come as pickles. A pickle is a program; here only plain containers, text, numbers and NumPy arrays of
 numbers are let through, everything else is refused before it is run. NumPy's own functions are never called by the
-file: what it says about an array is checked and the array built from it afterwards.
+file: what it says about an array is checked and the array built from it afterwards. An NPY file that holds one object
+is such a pickle behind a heading.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import io
 import math
 import pickle
 import pickletools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from dancecoach.errors import FileFormatError
@@ -23,6 +26,7 @@ from dancecoach.errors import FileFormatError
 _LARGEST = 1024**3  # bytes of the file, and of an array
 _MOST_STEPS = 5_000_000
 _DEEPEST = 8
+_NPY = b"\x93NUMPY"
 _REMEDY = "Download it again from its publisher."
 # Steps that make numbers, text, containers, and call what `find_class` returned. No instances of classes, no
 # extensions, no persistent objects, no out-of-band buffers.
@@ -61,7 +65,7 @@ class _Maker:
 
 
 class _Dtype:
-    """What the file says an array's numbers are."""
+    """What the file says an array's numbers, or a single text, are."""
 
     __slots__ = ("_order", "_text")
 
@@ -71,12 +75,20 @@ class _Dtype:
     def __setstate__(self, state: Any) -> None:
         self._order = state[1]
 
-    def numbers(self) -> np.dtype[Any]:
-        if not isinstance(self._text, str) or self._text not in _NUMBERS or self._order not in ("<", ">", "|", "="):
+    @property
+    def holds_anything(self) -> bool:
+        return bool(self._text in ("O", "O8"))
+
+    def numbers(self, single: bool) -> np.dtype[Any]:
+        known = isinstance(self._text, str) and (
+            self._text in _NUMBERS or (single and _TEXTS.fullmatch(self._text) is not None)
+        )
+        if not known or self._order not in ("<", ">", "|", "="):
             raise pickle.UnpicklingError(f"an array of {str(self._text)[:20]}")
         return np.dtype(f"{self._order}{self._text}")
 
 
+_TEXTS = re.compile(r"[US][1-9][0-9]{0,5}")  # one text, stored as numbers are
 _NUMBERS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1"}
 
 
@@ -86,10 +98,14 @@ class _Array:
     __slots__ = ("values",)
 
     def __init__(self) -> None:
-        self.values: NDArray[Any] | None = None
+        self.values: Any = None
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
+        if isinstance(dtype, _Dtype) and dtype.holds_anything and shape == () and isinstance(data, list):
+            # One object in an array without sides, as np.save makes of a dictionary: looked at like any other.
+            (self.values,) = data
+            return
         self.values = _array(data, dtype, shape, "F" if fortran else "C")
 
 
@@ -98,7 +114,7 @@ def _array(data: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray[Any]:
         raise pickle.UnpicklingError("an array of objects")
     if len(shape) > 8 or not all(type(side) is int and 0 <= side <= _LARGEST for side in shape):
         raise pickle.UnpicklingError("an array without a shape")
-    numbers = dtype.numbers()
+    numbers = dtype.numbers(single=shape == ())
     if math.prod(shape) * numbers.itemsize != len(data):
         raise pickle.UnpicklingError("an array cut short")
     values = np.frombuffer(data, numbers).reshape(shape, order="F" if order == "F" else "C")
@@ -152,7 +168,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_numbers(path: Path) -> Any:
-    """Read a pickle of plain containers, text, numbers and arrays of numbers.
+    """Read a pickle of plain containers, text, numbers and arrays of numbers; also an NPY file that holds one.
 
     Raises
     ------
@@ -166,12 +182,25 @@ def read_numbers(path: Path) -> Any:
     except OSError as error:
         raise FileFormatError(f"{path.name} cannot be read ({error.strerror}).", "Check its permissions.") from error
     try:
+        if data.startswith(_NPY):
+            data = _behind_heading(data)
         _inspect(data)
         return _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load(), [_MOST_STEPS])
     except pickle.UnpicklingError as error:
         raise FileFormatError(f"{path.name} holds more than numbers ({error}); it was not read.", _REMEDY) from error
     except Exception as error:  # a hostile file may make the unpickler raise nearly anything
         raise FileFormatError(f"{path.name} cannot be read ({type(error).__name__}).", _REMEDY) from error
+
+
+def _behind_heading(data: bytes) -> bytes:
+    """Return the pickle in an NPY file that holds one object."""
+    file = io.BytesIO(data)
+    if npy.read_magic(file) != (1, 0):  # type: ignore[no-untyped-call]
+        raise pickle.UnpicklingError("an array of an unknown kind")
+    shape, _, dtype = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+    if shape != () or dtype.kind != "O":
+        raise pickle.UnpicklingError("an array, not one object")
+    return file.read()
 
 
 def _inspect(data: bytes) -> None:
@@ -193,7 +222,9 @@ def _plain(value: Any, budget: list[int], depth: int = 0) -> Any:
     if isinstance(value, _Array):
         if value.values is None:
             raise pickle.UnpicklingError("an array without values")
-        return value.values
+        if isinstance(value.values, np.ndarray):
+            return value.values
+        return _plain(value.values, budget, depth + 1)
     if isinstance(value, dict):
         return {_key(key): _plain(each, budget, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple):
