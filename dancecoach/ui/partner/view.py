@@ -179,7 +179,7 @@ class PartnerView(QWidget):
             names.append(("You", moment.leader))
         if moment.ghost is not None:
             names.append((ghost_words(self.ghost_counts), moment.ghost))
-        taken: list[QRectF] = []
+        taken = [QRectF(self.button.geometry())]
         for name, joints in names:
             self._name(painter, rect, name, joints, matrix, taken)
 
@@ -213,8 +213,8 @@ class PartnerView(QWidget):
         wide, high = theme.px(0.62 * 2.8 * (len(name) + 2)), theme.px(3.8)
         center = QPointF(*places[0])
         left = min(max(center.x() - wide / 2, 0.0), rect.width() - wide)
-        top = min(max(center.y() - high, theme.px(6.0)), rect.height() - high)
-        box = beside(QRectF(left, top, wide, high), taken, rect.width())
+        top = min(max(center.y() - high, 0.0), rect.height() - high)
+        box = beside(QRectF(left, top, wide, high), taken, rect)
         taken.append(box)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("panel", 215))
@@ -222,21 +222,27 @@ class PartnerView(QWidget):
         write(painter, box.adjusted(high / 4, 0, -high / 4, 0), name, theme, 2.8, "text", True, CENTER)
 
 
-def beside(box: QRectF, taken: Sequence[QRectF], width: float) -> QRectF:
-    """Return the box moved sideways, away from those taken, within `width` pixels; up where there is no room."""
+def beside(box: QRectF, taken: Sequence[QRectF], inside: QRectF) -> QRectF:
+    """Return the box moved no further than needed to lie off all that is taken, `inside` the picture if it can."""
     gap = 0.2 * box.height()
+    places = [box]
     for other in taken:
-        if not box.intersects(other):
-            continue
-        aside = box.translated(0, 0)
-        if box.center().x() < other.center().x():
-            aside.moveRight(other.left() - gap)
-        else:
-            aside.moveLeft(other.right() + gap)
-        if aside.left() < 0 or aside.right() > width:
-            aside = box.translated(0, other.top() - gap - box.bottom())
-        box = aside
-    return box
+        for center, shift in (
+            (other.left() - gap - box.width() / 2, 0.0),
+            (other.right() + gap + box.width() / 2, 0.0),
+            (box.center().x(), other.top() - gap - box.bottom()),
+            (box.center().x(), other.bottom() + gap - box.top()),
+        ):
+            places.append(box.translated(center - box.center().x(), shift))
+    free = [
+        place for place in places if inside.contains(place) and not any(place.intersects(other) for other in taken)
+    ]
+
+    def cost(place: QRectF) -> float:
+        away = place.center() - box.center()
+        return abs(away.x()) + (3 * away.y() if away.y() > 0 else -away.y())  # below the name is the face
+
+    return min(free or [box], key=cost)
 
 
 def directions(matrix: Floats) -> tuple[Floats, Floats]:

@@ -116,14 +116,14 @@ def test_split_leaves_the_mirror_at_least_as_wide_as_high_and_overlaps_nothing()
 
 
 def test_names_lie_beside_each_other() -> None:
-    other = QRectF(100, 50, 80, 30)
+    other, button, picture = QRectF(100, 50, 80, 30), QRectF(150, 0, 250, 48), QRectF(0, 0, 400, 300)
     for left in (40.0, 90.0, 110.0, 170.0):
-        box = beside(QRectF(left, 60, 60, 30), [other], 400)
-        assert not box.intersects(other) and box.left() >= 0
-        assert (box.center().x() < other.center().x()) == (left + 30 < other.center().x())
-    narrow = beside(QRectF(70, 60, 60, 30), [other], 190)
-    assert not narrow.intersects(other) and narrow.left() >= 0 and narrow.right() <= 190
-    assert beside(QRectF(300, 60, 60, 30), [other], 400) == QRectF(300, 60, 60, 30)
+        wanted = QRectF(left, 60, 60, 30)
+        box = beside(wanted, [button, other], picture)
+        assert not box.intersects(other) and not box.intersects(button) and picture.contains(box)
+        assert abs(box.left() - left) + abs(box.top() - 60) < 130
+    assert beside(QRectF(300, 60, 60, 30), [button, other], picture) == QRectF(300, 60, 60, 30)
+    assert beside(QRectF(0, 0, 60, 30), [picture], picture) == QRectF(0, 0, 60, 30), "where there is no room"
 
 
 # ---- in the mirror
