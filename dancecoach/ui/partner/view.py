@@ -174,14 +174,15 @@ class PartnerView(QWidget):
                 theme.color("line"),
             )
             painter.restore()
-        names = [] if alone else [("Partner", moment.joints)]
-        if not alone and moment.state != "solo":
-            names.append(("You", moment.leader))
-        if moment.ghost is not None:
-            names.append((ghost_words(self.ghost_counts), moment.ghost))
         taken = [QRectF(self.button.geometry())]
-        for name, joints in names:
-            self._name(painter, rect, name, joints, matrix, taken)
+        names = [] if alone else [("Partner", _above(moment.joints), 1.0)]
+        if not alone and moment.state != "solo":
+            names.append(("You", _above(moment.leader), 1.0))
+        if moment.ghost is not None:
+            # At its feet: above, it is crowded.
+            names.append((ghost_words(self.ghost_counts), moment.ghost[0] * (1.0, 0.0, 1.0), 0.0))
+        for name, place, over in names:
+            self._name(painter, rect, name, place, over, matrix, taken)
 
     def _draw(self, painter: QPainter, rect: QRectF, moment: Moment, matrix: Floats, alone: bool) -> bool:
         """Draw with OpenGL; False when it refuses."""
@@ -202,24 +203,35 @@ class PartnerView(QWidget):
         return True
 
     def _name(
-        self, painter: QPainter, rect: QRectF, name: str, joints: Floats, matrix: Floats, taken: list[QRectF]
+        self,
+        painter: QPainter,
+        rect: QRectF,
+        name: str,
+        place: Floats,
+        over: float,
+        matrix: Floats,
+        taken: list[QRectF],
     ) -> None:
-        """Write a name above a head, beside the names that are written already."""
+        """Write a name above a place (`over` 1) or below it (0), beside the names that are written already."""
         theme = self._theme
-        above = joints[_HEAD] + (0.0, 0.24, 0.0)
-        places, depth = to_pixels(above[None], matrix, rect.width(), rect.height())
+        places, depth = to_pixels(place[None], matrix, rect.width(), rect.height())
         if depth[0] < 0.1 or not np.isfinite(places).all():
             return
         wide, high = theme.px(0.62 * 2.8 * (len(name) + 2)), theme.px(3.8)
         center = QPointF(*places[0])
         left = min(max(center.x() - wide / 2, 0.0), rect.width() - wide)
-        top = min(max(center.y() - high, 0.0), rect.height() - high)
+        top = min(max(center.y() - over * high, 0.0), rect.height() - high)
         box = beside(QRectF(left, top, wide, high), taken, rect)
         taken.append(box)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("panel", 215))
         painter.drawRoundedRect(box, high / 3, high / 3)
         write(painter, box.adjusted(high / 4, 0, -high / 4, 0), name, theme, 2.8, "text", True, CENTER)
+
+
+def _above(joints: Floats) -> Floats:
+    """Return the place (3,) m where the name of a body goes."""
+    return np.asarray(joints[_HEAD] + (0.0, 0.24, 0.0))
 
 
 def beside(box: QRectF, taken: Sequence[QRectF], inside: QRectF) -> QRectF:
