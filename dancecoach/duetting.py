@@ -77,7 +77,7 @@ def dance(
         raise DancecoachError(f"A horizon of {1000 * horizon:g} ms cannot be.", "Give one from 0 to 1000 ms.")
     partner = Partner(role, model)
     times = track.times - track.times[0]
-    ticks = np.arange(int(np.floor(times[-1] * RATE + 1e-6)) + 1)
+    ticks = np.arange(int(np.floor(times[-1] * RATE + 1e-3)) + 1)
     frames: list[PartnerFrame] = []
     lasted = []
     waiting = 0  # ticks before anybody was seen

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dancecoach.partner.frames import turned
 from dancecoach.partner.model import STATE, Style
 from dancecoach.partner.skeleton import bent, reached, with_bones
 from dancecoach.types import JOINT_INDEX, Floats, PartnerRole
@@ -98,12 +99,15 @@ def basic(position: float, style: Style, role: PartnerRole) -> Floats:
 
 def state_at(joints: Floats, place: Floats, heading: float) -> Floats:
     """Return the state (STATE,) of a body that faces +z (22, 3) m, put at `place` (3,) m on the floor and turned."""
-    sine, cosine = np.sin(heading), np.cos(heading)
-    root = joints[0]
-    there = place + (cosine * root[0] + sine * root[2], root[1], cosine * root[2] - sine * root[0])
+    root = joints[:1]
     state = np.empty(STATE)
-    state[:3], state[3], state[4:] = there, heading, (joints[1:] - root).ravel()
+    state[:3], state[3], state[4:] = turned(root, heading)[0] + place, heading, (joints[1:] - root).ravel()
     return state
+
+
+def bodies_at(joints: Floats, place: Floats, heading: float) -> Floats:
+    """Return a body that faces +z (22, 3) m, put at `place` (3,) m on the floor and turned."""
+    return turned(joints, heading) + place
 
 
 def _foot(position: float, arrivals: tuple[tuple[int, float], ...]) -> Floats:

@@ -70,14 +70,19 @@ def reached(start: Floats, middle: Floats, end: Floats, target: Floats, side: Fl
     upper = np.linalg.norm(middle - start, axis=-1)
     lower = np.linalg.norm(end - middle, axis=-1)
     way = target - start
-    distance = np.linalg.norm(way, axis=-1)
+    # A target right at the start says nothing of the direction: the limb keeps its own.
+    way = np.where(np.linalg.norm(way, axis=-1, keepdims=True) < 1e-3, end - start + (0.0, -1e-3, 0.0), way)
+    distance = np.linalg.norm(target - start, axis=-1)
     reach = np.clip(distance, np.abs(upper - lower) + 0.02, (upper + lower) * _FULL_REACH)
-    along = way / np.maximum(distance, 1e-6)[:, None]
+    along = way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
     # The law of cosines: how far along the way the middle joint is, and how far beside it.
     share = (upper**2 - lower**2 + reach**2) / (2 * reach)
     beside = np.sqrt(np.maximum(upper**2 - share**2, 0.0))
     side = side - (side * along).sum(axis=-1, keepdims=True) * along
-    side = side / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-6)
+    across = np.eye(3)[np.abs(along).argmin(axis=-1)]
+    across = across - (across * along).sum(axis=-1, keepdims=True) * along
+    side = np.where(np.linalg.norm(side, axis=-1, keepdims=True) < 1e-6, across, side)
+    side = side / np.linalg.norm(side, axis=-1, keepdims=True)
     return start + along * share[:, None] + side * beside[:, None], start + along * reach[:, None]
 
 
