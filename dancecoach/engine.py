@@ -117,6 +117,7 @@ class Engine:
         self.listener.set_speed(settings.music_speed)
         self.listener.set_count_in(settings.count_in)
         self.partner.set_role("leader" if settings.partner_role == "leader" else "follower")
+        self.partner.set_style(settings.partner_style)
         self.partner.set_ghost(settings.partner_ghost)
         self.partner.use(settings.partner)
         self._apply_latency()
@@ -328,6 +329,10 @@ class Engine:
     def set_partner_role(self, role: PartnerRole) -> None:
         """Let the partner follow, or lead a simple basic."""
         self.partner.set_role(role)
+
+    def set_partner_style(self, style: str) -> None:
+        """Let the partner dance a style by its name."""
+        self.partner.set_style(style)
 
     def set_partner_ghost(self, counts: int) -> None:
         """Show where the partner will be 2, 3 or 4 counts later; 0 for no ghost."""

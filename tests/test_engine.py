@@ -125,6 +125,34 @@ def test_a_network_camera_killed_in_a_take_comes_back_and_the_session_is_whole(
         server.stop()
 
 
+def test_the_partner_dances_with_a_dancer_in_a_video_and_is_recorded(
+    tmp_path: Path, pictures: list[bytes], engine: Callable[[Settings], Engine]
+) -> None:
+    with MjpegServer(pictures, 30) as server:
+        coach = engine(Settings(camera=server.url, audio="none", partner=True, partner_ghost=2))
+        wait(coach, lambda s: s.partner is not None and len(s.partner.times) > 20, 30)
+        coach.start_recording(tmp_path)
+        seen = wait(coach, lambda s: s.recording is not None and s.recording.seconds > 2.0)
+        assert seen.partner is not None
+        motion = seen.partner
+        for values in (motion.joints, motion.leader, motion.holds, motion.contacts):
+            assert np.isfinite(values).all()
+        assert motion.state in ("following", "uncertain")
+        assert motion.times[-1] > seen.time + seen.display_latency
+        assert np.diff(motion.times) == pytest.approx(1 / 30)
+        apart = np.linalg.norm((motion.joints - motion.leader)[:, 0, [0, 2]], axis=1)
+        assert apart.min() > 0.25 and apart.max() < 2.0
+        assert motion.joints[:, [10, 11], 1].min() == pytest.approx(0.0, abs=0.12), "they stand on the floor"
+        assert coach.timers["partner"].count > 60 and coach.partner.skipped < 60
+        folder = coach.stop_recording()
+        assert folder is not None
+        partner = open_session(folder).partner
+        assert partner is not None and len(partner.track) > 45
+        coach.use_partner(False)
+        assert coach.snapshot().partner is None
+        coach.stop()
+
+
 def test_silence_shows_no_count_and_no_number(tmp_path: Path, engine: Callable[[Settings], Engine]) -> None:
     silent = tmp_path / "silence.wav"
     soundfile.write(silent, np.zeros(RATE * 20, dtype=np.float32), RATE)

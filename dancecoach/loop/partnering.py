@@ -21,6 +21,7 @@ import numpy as np
 
 from dancecoach.buffers import BoundedQueue
 from dancecoach.clock import Clock
+from dancecoach.errors import DancecoachError
 from dancecoach.loop.timing import Timers
 from dancecoach.types import JOINT_COUNT, BeatGrid, FollowerMotion, PartnerRole, Pose
 
@@ -54,11 +55,16 @@ class DancingPartner(Protocol):
         ...
 
 
-def _make_partner(role: PartnerRole) -> DancingPartner:
+def _make_partner(role: PartnerRole, style: str) -> DancingPartner:
     # Imported when first wanted: whoever dances alone does not wait for the networks.
     from dancecoach.partner.partner import Partner
+    from dancecoach.partner.styles import open_style
 
-    return Partner(role)
+    try:
+        return Partner(role, open_style(style))
+    except DancecoachError as error:
+        log.warning("%s The partner dances what it shipped with.", error)
+        return Partner(role)
 
 
 class LivePartner:
@@ -77,7 +83,7 @@ class LivePartner:
     deliver : callable, optional
         Takes each frame.
     make : callable, optional
-        Makes the partner of a role.
+        Makes the partner of a role and a style.
     """
 
     def __init__(
@@ -87,7 +93,7 @@ class LivePartner:
         display_latency: Callable[[], float],
         timers: Timers,
         deliver: Callable[[PartnerFrame], None] | None = None,
-        make: Callable[[PartnerRole], DancingPartner] = _make_partner,
+        make: Callable[[PartnerRole, str], DancingPartner] = _make_partner,
     ) -> None:
         self._clock = clock
         self._grid = grid
@@ -98,6 +104,7 @@ class LivePartner:
         self._poses: BoundedQueue[Pose] = BoundedQueue(_WAITING_POSES)
         self._on = threading.Event()
         self._role: PartnerRole = "follower"
+        self._style = "salsa"
         self._ghost_counts = 0
         self._anew = threading.Event()
         self._partner: DancingPartner | None = None
@@ -137,6 +144,12 @@ class LivePartner:
             self._role = role
             self._anew.set()
 
+    def set_style(self, style: str) -> None:
+        """Let the partner dance this style; it begins anew."""
+        if style != self._style:
+            self._style = style
+            self._anew.set()
+
     def set_ghost(self, counts: int) -> None:
         """Show where the partner is expected `counts` counts later, one of `GHOST_COUNTS`; 0 for no ghost."""
         self._ghost_counts = counts if counts in GHOST_COUNTS else 0
@@ -163,7 +176,7 @@ class LivePartner:
             self._forget()
         try:
             if self._partner is None:
-                self._partner = self._make(self._role)
+                self._partner = self._make(self._role, self._style)
             self._observe(self._partner)
             self._generate(self._partner)
         except Exception:

@@ -123,6 +123,10 @@ class Coach(Protocol):
         """Let the partner follow, or lead a simple basic."""
         ...
 
+    def set_partner_style(self, style: str) -> None:
+        """Let the partner dance a style by its name."""
+        ...
+
     def set_partner_ghost(self, counts: int) -> None:
         """Show where the partner will be some counts later; 0 for no ghost."""
         ...
@@ -232,6 +236,9 @@ class IdleCoach:
         """Ignored."""
 
     def set_partner_role(self, role: PartnerRole) -> None:
+        """Ignored."""
+
+    def set_partner_style(self, style: str) -> None:
         """Ignored."""
 
     def set_partner_ghost(self, counts: int) -> None:

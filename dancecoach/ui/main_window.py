@@ -172,6 +172,7 @@ class MainWindow(QWidget):
         theme = make_theme(self.settings.theme, self.width(), self.height(), self.settings.large_type)
         dress(self, theme)
         self.bar.set_look(theme, self.width())
+        self.partner.show(self.settings)
         self._place_children()
 
     def _place_children(self) -> None:
@@ -229,7 +230,6 @@ class MainWindow(QWidget):
         self.stage.mirror, self.stage.debug = settings.mirror, settings.debug
         self.stage.show_cues, self.stage.show_heat = settings.cues, settings.heat_map
         self.speaker.set(settings.speak, settings.speech_volume)
-        self.partner.show(settings)
         self.bar.set_values(settings.mirror, settings.count_in, settings.music_speed, settings.music_offset)
         self._restyle()
         self.stage.update()

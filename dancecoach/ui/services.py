@@ -33,6 +33,10 @@ def _no_devices() -> Sequence[Device]:
     return ()
 
 
+def _shipped_style() -> Sequence[str]:
+    return (Settings().partner_style,)
+
+
 def _learn_nothing(name: str, session: Path) -> None:
     raise DancecoachError("Choreographies cannot be learned here.", "Start dancecoach with its models installed.")
 
@@ -54,6 +58,7 @@ class Services:
     list_cameras: Callable[[], Sequence[Device]] = _no_devices
     list_audio_inputs: Callable[[], Sequence[Device]] = _no_devices
     list_audio_outputs: Callable[[], Sequence[Device]] = _no_devices
+    list_styles: Callable[[], Sequence[str]] = _shipped_style
     save_settings: Callable[[Settings], None] = _keep_nothing
     review: Callable[[], ReviewStore] | None = None
     learn_choreography: Callable[[str, Path], None] = _learn_nothing

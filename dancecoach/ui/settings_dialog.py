@@ -106,6 +106,8 @@ class SettingsDialog(QDialog):
         self.partner = _check("Dance with the partner", settings.partner)
         self.partner_view = _choice("View of the partner", PARTNER_VIEWS, settings.partner_view)
         self.partner_role = _choice("Role of the partner", PARTNER_ROLES, settings.partner_role)
+        styles = dict.fromkeys((*services.list_styles(), settings.partner_style))
+        self.partner_style = _choice("Style of the partner", tuple(styles), settings.partner_style)
         self.partner_ghost = _choice("Ghost of the partner", PARTNER_GHOSTS, settings.partner_ghost, ghost_words)
         self.count_in = _check("Count in before the music starts", settings.count_in)
         self.cues = _check("Show cues on the mirror", settings.cues)
@@ -161,8 +163,9 @@ class SettingsDialog(QDialog):
         form.addRow("Reference", self._reference_row())
         form.addRow("Partner", self.partner)
         choices = QHBoxLayout()
-        for box in (self.partner_view, self.partner_role, self.partner_ghost):
+        for box in (self.partner_view, self.partner_role, self.partner_style, self.partner_ghost):
             choices.addWidget(box, 1)
+        self.partner_style.setVisible(self.partner_style.count() > 1)  # nothing to choose, else
         form.addRow("", choices)
         note = QLabel("Delays of this camera with this sound. Calibrate (K) measures them.")
         note.setProperty("role", "muted")
@@ -242,6 +245,7 @@ class SettingsDialog(QDialog):
             partner=self.partner.isChecked(),
             partner_view=self.partner_view.currentData(),
             partner_role=self.partner_role.currentData(),
+            partner_style=self.partner_style.currentData(),
             partner_ghost=self.partner_ghost.currentData(),
         )
         latency = self.latency.latency()

@@ -141,6 +141,11 @@ def _services(
 
         return list_audio_outputs()
 
+    def styles() -> tuple[str, ...]:
+        from dancecoach.partner.styles import styles
+
+        return styles()
+
     def review() -> object:
         from dancecoach.session.export import export
         from dancecoach.session.store import list_sessions, open_session
@@ -153,6 +158,7 @@ def _services(
         list_cameras=cameras,  # type: ignore[arg-type]
         list_audio_inputs=inputs,  # type: ignore[arg-type]
         list_audio_outputs=outputs,  # type: ignore[arg-type]
+        list_styles=styles,
         save_settings=config.save,
         review=review,  # type: ignore[arg-type]
         learn_choreography=learn,

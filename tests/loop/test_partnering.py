@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ class Room:
     def __init__(self) -> None:
         self.clock = ManualClock(100.0)
         self.made: list[Told] = []
+        self.styles: list[str] = []
         self.delivered: list[PartnerFrame] = []
         self.timers = Timers()
         self.delay = DELAY
@@ -54,8 +56,9 @@ class Room:
             self.clock, lambda: GRID, lambda: self.delay, self.timers, self.delivered.append, self._make
         )
 
-    def _make(self, role: PartnerRole) -> Told:
+    def _make(self, role: PartnerRole, style: str) -> Told:
         self.made.append(Told(role))
+        self.styles.append(style)
         return self.made[-1]
 
     def dance(self, seconds: float, rate: float = RATE, see: bool = True) -> None:
@@ -182,6 +185,27 @@ def test_another_role_is_another_partner(room: Room) -> None:
     room.dance(0.2)
     assert [each.role for each in room.made] == ["follower", "leader"]
     assert room.partner.motion is not None and room.partner.motion.role == "leader"
+
+
+def test_another_style_is_another_partner(room: Room) -> None:
+    room.dance(0.2)
+    room.partner.set_style("tango")
+    room.dance(0.2)
+    room.partner.set_style("tango")
+    room.dance(0.1)
+    assert room.styles == ["salsa", "tango"]
+
+
+def test_a_style_that_is_gone_leaves_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANCECOACH_DATA", str(tmp_path))
+    clock = ManualClock(100.0)
+    partner = LivePartner(clock, lambda: None, lambda: DELAY, Timers())
+    partner.set_style("deleted")
+    partner.use(True)
+    for pose in poses(0.2, RATE, clock.now() - 0.06):
+        partner.see(pose)
+    partner.catch_up()
+    assert partner.motion is not None and len(partner.motion.times) == 1
 
 
 def test_nobody_seen_is_no_frame(room: Room) -> None:

@@ -40,6 +40,7 @@ items = [(pose.time + 0.03, recorder.pose, pose) for pose in made.poses(20.0, st
 items += [(block.time + 0.02, recorder.audio, block) for block in made.blocks(20.0, started=start)]
 items += [(frame.time, recorder.frame, frame) for frame in made.pictures(20.0, started=start)]
 items += [(beat.time, recorder.beats, [beat]) for beat in made.beats(20.0, started=start)]
+items += [(frame.time, recorder.partner, frame) for frame in made.partner_frames(20.0, started=start)]
 items.sort(key=lambda item: item[0])
 print(recorder.folder, flush=True)
 for due, hand_over, value in items:
@@ -88,14 +89,17 @@ def test_a_killed_recording_opens_with_at_most_a_second_lost(killed: tuple[Path,
     assert [warning.code for warning in session.warnings] == ["cut_off"]
     assert session.sound is not None
     assert session.beat_grid is not None
+    assert session.partner is not None
     ends = {
         "poses": float(session.track.times[-1]),
         "sound": session.sound.stop,
         "beats": float(session.beat_grid.beat_times[-1]),
+        "partner": float(session.partner.track.times[-1]),
     }
     print({what: f"{1000 * (seconds - end):.0f} ms lost" for what, end in ends.items()})
     assert ends["poses"] >= seconds - 1.0
     assert ends["sound"] >= seconds - 1.0
+    assert ends["partner"] >= seconds - 1.0
     assert ends["beats"] >= seconds - 1.0 - 0.5  # the beats are half a second apart
     assert session.duration >= seconds - 1.0
     assert session.total == measure_recording(session.track, session.beat_grid)[0]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pytest
@@ -32,6 +33,17 @@ def test_untouched_settings_come_back_as_they_were() -> None:
             camera, "m", latency
         )
         assert SettingsDialog(settings, SERVICES).settings() == settings
+
+
+def test_styles_of_the_partner_are_offered_once_there_are_several() -> None:
+    assert SettingsDialog(Settings(), SERVICES).partner_style.isHidden()
+    services = dataclasses.replace(SERVICES, list_styles=lambda: ("salsa", "tango"))
+    dialog = SettingsDialog(Settings(partner_style="tango"), services)
+    assert not dialog.partner_style.isHidden() and dialog.settings().partner_style == "tango"
+    dialog.partner_style.setCurrentIndex(0)
+    assert dialog.settings().partner_style == "salsa"
+    gone = Settings(partner_style="deleted")
+    assert SettingsDialog(gone, SERVICES).settings() == gone
 
 
 def test_what_the_coach_says_is_switched_here() -> None:

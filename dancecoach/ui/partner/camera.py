@@ -35,7 +35,7 @@ class View:
 
 VIEWS = {
     "opposite me": View(2.05, 1.75, 0.94, math.radians(5), on_partner=True),
-    "over the shoulder": View(2.5, 2.1, 0.86, math.radians(20), math.radians(26)),
+    "over the shoulder": View(2.5, 2.1, 0.86, math.radians(24), math.radians(48)),
     "from above": View(2.7, 2.2, 0.55, math.radians(66)),
 }
 

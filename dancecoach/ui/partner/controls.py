@@ -97,6 +97,8 @@ class PartnerControls:
         coach = self._window.coach
         if settings.partner_role != before.partner_role:
             coach.set_partner_role(_role(settings))
+        if settings.partner_style != before.partner_style:
+            coach.set_partner_style(settings.partner_style)
         if settings.partner_ghost != before.partner_ghost:
             coach.set_partner_ghost(settings.partner_ghost)
         if settings.partner != before.partner:

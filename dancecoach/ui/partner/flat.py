@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF, QRadialGradient
 from dancecoach.types import BONES, JOINT_INDEX, Floats
 from dancecoach.ui.partner.body import body_frames
 from dancecoach.ui.partner.sampling import Moment
-from dancecoach.ui.partner.scene import DANCER_PALETTE, LINK, PARTNER_PALETTE, Color, held_pairs
+from dancecoach.ui.partner.scene import DANCER_PALETTE, HANDS_ALPHA, LINK, PARTNER_PALETTE, Color, held_pairs
 
 # From points (N, 3) m of the room to places (N, 2) pixels and depths (N,) m.
 Projection = Callable[[Floats], tuple[Floats, Floats]]
@@ -50,8 +50,8 @@ def paint_couple(
     middle = (moment.joints[0] + moment.leader[0]) / 2
     _floor(painter, middle, project, line)
     bodies: list[tuple[Floats, Mapping[str, Color], float]] = [(moment.joints, PARTNER_PALETTE, 1.0)]
-    if not alone:
-        bodies.append((moment.leader, DANCER_PALETTE, 1.0))
+    if not alone and moment.state != "solo":
+        bodies.append((moment.leader, DANCER_PALETTE, HANDS_ALPHA if moment.state == "holding" else 1.0))
     if moment.ghost is not None:
         bodies.append((moment.ghost, PARTNER_PALETTE, 0.35))
     for joints, _, _ in bodies[:2]:

@@ -53,21 +53,26 @@ class Mesh:
 def couple(moment: Moment, alone: bool, floor_color: Color, line_color: Color) -> list[Mesh]:
     """Return the floor, the shadows, the bodies and the held hands.
 
-    `alone` when the viewer is the dancer: of them only the hands are shown.
+    `alone` when the viewer is the dancer: of them only the hands are shown. While they cannot be seen they shine
+    through, then they are gone.
     """
     middle = (moment.joints[0] + moment.leader[0]) / 2
-    bodies = [moment.joints] if alone else [moment.joints, moment.leader]
-    dancer = body("dancer", moment.leader, False, HANDS_ALPHA if alone else 1.0)
-    if alone:
-        dancer = dataclasses.replace(dancer, faces=faces_of(HANDS))
-    solid = [shadows(bodies), body("partner", moment.joints, True), dancer]
+    dancer = None
+    if moment.state != "solo":
+        dancer = body("dancer", moment.leader, False, HANDS_ALPHA if alone or moment.state == "holding" else 1.0)
+        if alone:
+            dancer = dataclasses.replace(dancer, faces=faces_of(HANDS))
+    bodies = [moment.joints] if alone or dancer is None else [moment.joints, moment.leader]
+    solid = [floor(middle, floor_color), shadows(bodies), body("partner", moment.joints, True)]
+    if dancer is not None:
+        solid.append(dancer)
     links = held(moment)
     if links is not None:
         solid.append(links)
     if moment.ghost is not None:
         solid.append(body("ghost", moment.ghost, True, GHOST_ALPHA))
     # As few as can be: every one that is drawn costs more than its corners do.
-    return [floor(middle, floor_color), grid(middle, line_color), joined("people", solid)]
+    return [joined("people", solid), grid(middle, line_color)]
 
 
 def partner_only(moment: Moment) -> list[Mesh]:
@@ -185,7 +190,7 @@ def grid(middle: Floats, color: Color) -> Mesh:
     origin = np.round(np.array([middle[0], middle[2]]) / _GRID_STEP) * _GRID_STEP
     one, two = np.meshgrid(reach, reach, indexing="ij")
     lines = np.stack([one, two], axis=-1).reshape(-1, 2) + origin
-    points = np.column_stack([lines[:, 0], np.zeros(len(lines)), lines[:, 1]])
+    points = np.column_stack([lines[:, 0], np.full(len(lines), 0.012), lines[:, 1]])  # above the shadows
     away = np.hypot(lines[:, 0] - middle[0], lines[:, 1] - middle[2]) / (_FLOOR_RADIUS * 0.92)
     colors = np.empty((len(points), 4))
     colors[:, :3], colors[:, 3] = color, np.clip(1 - away, 0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -25,9 +25,10 @@ from dancecoach.ui.partner.scene import Color, couple
 from dancecoach.ui.theme import Theme, make_theme
 from dancecoach.ui.words import ghost_words
 
-_SHARE = 0.2  # of the Qt thread's time that this view may take
-_SLOWEST, _FASTEST = 1 / 30, 1 / 62  # s from paint to paint
-_MOST_PIXELS = {True: 450_000, False: 2_500_000}  # drawn by the processor; by a graphics card
+_SHARE = 0.12  # of the Qt thread's time that this view may take
+_SLOWEST, _FASTEST = 1 / 24, 1 / 62  # s from paint to paint
+# Drawn by the processor; by a graphics card: how many pixels at most, and how many for one of the screen's.
+_MOST_PIXELS, _SCALE = {True: 260_000, False: 2_500_000}, {True: 0.75, False: 1.0}
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "software")
 _HEAD = JOINT_INDEX["head"]
 NO_OPENGL = "Drawn flat: there is no OpenGL here."
@@ -111,7 +112,8 @@ class PartnerView(QWidget):
         now = self.clock.now()
         if now >= self._due:
             cost = self.paint_timing().p50_ms / 1000
-            self._due = now + min(max(cost / _SHARE, _FASTEST), _SLOWEST) - 0.5 * _FASTEST
+            # Counted from when it was due, not from now: else only every second tick of a slow timer would paint.
+            self._due = max(self._due, now - _SLOWEST) + min(max(cost / _SHARE, _FASTEST), _SLOWEST)
             self.update()
 
     def paint_timing(self) -> StageTiming:
@@ -139,9 +141,12 @@ class PartnerView(QWidget):
             self.camera.reset()
             hint = stage.adjusted(3 * gap, stage.height() * 0.3, -3 * gap, -stage.height() * 0.3)
             write_wrapped(painter, hint, "The partner begins when it sees you.", theme, 4.5, "muted", True)
-        paint_caption(painter, QRectF(gap, stage.bottom() + gap, self.width() - 2 * gap, high), motion, theme)
-        invitation = QRectF(gap, 0.16 * stage.height(), self.width() - 2 * gap, 25 * theme.unit)
-        paint_invitation(painter, invitation, motion, theme)
+        below = QRectF(gap, stage.bottom() + gap, self.width() - 2 * gap, high)
+        if motion.state == "solo":
+            # It says what the caption would, over no more than the feet: the partner holds out a hand.
+            paint_invitation(painter, below.adjusted(0, -max(20 * theme.unit - high, 0.0), 0, 0), motion, theme)
+        else:
+            paint_caption(painter, below, motion, theme)
         if self.renderer is None and self._open_renderer is None:
             note = QRectF(gap, stage.bottom() - theme.px(3.4), self.width() - 2 * gap, theme.px(3.2))
             write(painter, note, NO_OPENGL, theme, 2.4, "muted", False, CENTER)
@@ -169,20 +174,22 @@ class PartnerView(QWidget):
                 theme.color("line"),
             )
             painter.restore()
-        names = [("Partner", moment.joints), ("You", moment.leader)]
-        if alone:
-            names = []
+        taken = [QRectF(self.button.geometry())]
+        names = [] if alone else [("Partner", _above(moment.joints), 1.0)]
+        if not alone and moment.state != "solo":
+            names.append(("You", _above(moment.leader), 1.0))
         if moment.ghost is not None:
-            names.append((ghost_words(self.ghost_counts), moment.ghost))
-        for name, joints in names:
-            self._name(painter, rect, name, joints, matrix)
+            # At its feet: above, it is crowded.
+            names.append((ghost_words(self.ghost_counts), moment.ghost[0] * (1.0, 0.0, 1.0), 0.0))
+        for name, place, over in names:
+            self._name(painter, rect, name, place, over, matrix, taken)
 
     def _draw(self, painter: QPainter, rect: QRectF, moment: Moment, matrix: Floats, alone: bool) -> bool:
         """Draw with OpenGL; False when it refuses."""
         assert self.renderer is not None
         ratio = self.devicePixelRatioF()
         pixels = rect.width() * rect.height() * ratio * ratio
-        ratio *= min(1.0, math.sqrt(_MOST_PIXELS[self._by_processor] / pixels))
+        ratio *= min(_SCALE[self._by_processor], math.sqrt(_MOST_PIXELS[self._by_processor] / pixels))
         width, height = max(round(rect.width() * ratio), 2), max(round(rect.height() * ratio), 2)
         eye, light = directions(matrix)
         theme = self._theme
@@ -195,22 +202,59 @@ class PartnerView(QWidget):
         painter.drawImage(rect, image)
         return True
 
-    def _name(self, painter: QPainter, rect: QRectF, name: str, joints: Floats, matrix: Floats) -> None:
-        """Write a name above a head."""
+    def _name(
+        self,
+        painter: QPainter,
+        rect: QRectF,
+        name: str,
+        place: Floats,
+        over: float,
+        matrix: Floats,
+        taken: list[QRectF],
+    ) -> None:
+        """Write a name above a place (`over` 1) or below it (0), beside the names that are written already."""
         theme = self._theme
-        above = joints[_HEAD] + (0.0, 0.24, 0.0)
-        places, depth = to_pixels(above[None], matrix, rect.width(), rect.height())
+        places, depth = to_pixels(place[None], matrix, rect.width(), rect.height())
         if depth[0] < 0.1 or not np.isfinite(places).all():
             return
         wide, high = theme.px(0.62 * 2.8 * (len(name) + 2)), theme.px(3.8)
         center = QPointF(*places[0])
         left = min(max(center.x() - wide / 2, 0.0), rect.width() - wide)
-        top = min(max(center.y() - high, theme.px(6.0)), rect.height() - high)
-        box = QRectF(left, top, wide, high)
+        top = min(max(center.y() - over * high, 0.0), rect.height() - high)
+        box = beside(QRectF(left, top, wide, high), taken, rect)
+        taken.append(box)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("panel", 215))
         painter.drawRoundedRect(box, high / 3, high / 3)
         write(painter, box.adjusted(high / 4, 0, -high / 4, 0), name, theme, 2.8, "text", True, CENTER)
+
+
+def _above(joints: Floats) -> Floats:
+    """Return the place (3,) m where the name of a body goes."""
+    return np.asarray(joints[_HEAD] + (0.0, 0.24, 0.0))
+
+
+def beside(box: QRectF, taken: Sequence[QRectF], inside: QRectF) -> QRectF:
+    """Return the box moved no further than needed to lie off all that is taken, `inside` the picture if it can."""
+    gap = 0.2 * box.height()
+    places = [box]
+    for other in taken:
+        for center, shift in (
+            (other.left() - gap - box.width() / 2, 0.0),
+            (other.right() + gap + box.width() / 2, 0.0),
+            (box.center().x(), other.top() - gap - box.bottom()),
+            (box.center().x(), other.bottom() + gap - box.top()),
+        ):
+            places.append(box.translated(center - box.center().x(), shift))
+    free = [
+        place for place in places if inside.contains(place) and not any(place.intersects(other) for other in taken)
+    ]
+
+    def cost(place: QRectF) -> float:
+        away = place.center() - box.center()
+        return abs(away.x()) + (3 * away.y() if away.y() > 0 else -away.y())  # below the name is the face
+
+    return min(free or [box], key=cost)
 
 
 def directions(matrix: Floats) -> tuple[Floats, Floats]:

@@ -24,7 +24,7 @@ from dancecoach.ui.partner.caption import paint_sign
 from dancecoach.ui.partner.controls import split
 from dancecoach.ui.partner.mirror import MirrorPartner, cropped, shift_of
 from dancecoach.ui.partner.scene import couple, partner_only, shadows
-from dancecoach.ui.partner.view import PartnerView
+from dancecoach.ui.partner.view import PartnerView, beside
 from dancecoach.ui.theme import make_theme
 from dancecoach.ui.words import FEET_INFERRED, LEADING_WORDS, PARTNER_WORDS, partner_words
 from tests.ui import fake
@@ -115,6 +115,17 @@ def test_split_leaves_the_mirror_at_least_as_wide_as_high_and_overlaps_nothing()
         assert mirror.width() * mirror.height() > partner.width() * partner.height()
 
 
+def test_names_lie_beside_each_other() -> None:
+    other, button, picture = QRectF(100, 50, 80, 30), QRectF(150, 0, 250, 48), QRectF(0, 0, 400, 300)
+    for left in (40.0, 90.0, 110.0, 170.0):
+        wanted = QRectF(left, 60, 60, 30)
+        box = beside(wanted, [button, other], picture)
+        assert not box.intersects(other) and not box.intersects(button) and picture.contains(box)
+        assert abs(box.left() - left) + abs(box.top() - 60) < 130
+    assert beside(QRectF(300, 60, 60, 30), [button, other], picture) == QRectF(300, 60, 60, 30)
+    assert beside(QRectF(0, 0, 60, 30), [picture], picture) == QRectF(0, 0, 60, 30), "where there is no room"
+
+
 # ---- in the mirror
 
 
@@ -190,6 +201,15 @@ def test_corners_of_all_meshes_exist() -> None:
             assert np.isfinite(mesh.vertices).all()
 
 
+def test_a_dancer_who_is_gone_is_not_drawn() -> None:
+    def people(state: PartnerState) -> np.ndarray:
+        return couple(dataclasses.replace(made.moment(), state=state), False, (0, 0, 0), (1, 1, 1))[0].colors
+
+    following, holding, solo = people("following"), people("holding"), people("solo")
+    assert len(following) == len(holding) > len(solo)
+    assert ((holding[:, 3] < 1) & (following[:, 3] == 1)).sum() > 1000, "it shines through"
+
+
 # ---- in the window
 
 
@@ -228,6 +248,17 @@ def test_keys_switch_partner_views_ghost_and_role(window: MainWindow) -> None:
         ("use_partner", False),
     ]
     assert [call[1] for call in names if call[0] == "set_partner_ghost"] == [2, 3, 4, 0]
+
+
+def test_type_grows_with_the_window(window: MainWindow) -> None:
+    window.change(partner=True)
+    view = window.partner.view
+    assert view is not None
+    before = view.button.font().pixelSize()
+    window.resize(1900, 1060)
+    assert view._theme.unit == pytest.approx(10.6)
+    view.button.ensurePolished()
+    assert view.button.font().pixelSize() > 1.3 * before
 
 
 def test_the_menu_shows_what_is_chosen(window: MainWindow) -> None:
