@@ -18,6 +18,7 @@ from dancecoach.bench.partner_engines import Shipped
 from dancecoach.errors import DancecoachError
 from dancecoach.partner.capsules import CAPSULES
 from dancecoach.session.duets import RATE, Duet, read_duets
+from dancecoach.session.picture import video_encoder
 from dancecoach.types import Floats, Image
 
 _WIDTH, _HEIGHT = 426, 480  # pixels of a panel

@@ -181,7 +181,9 @@ class Partner:
                 return
             view = WHOLE if self._leader.feet else UPPER
             row, familiar = self._model.answer(view.of(history), self._leader.feet)
-            self._familiar = familiar if self._familiar is None else self._familiar + _FADE * (familiar - self._familiar)
+            self._familiar = (
+                familiar if self._familiar is None else self._familiar + _FADE * (familiar - self._familiar)
+            )
             self._seen, self._moving = history[-1], history[-1] - history[-2]
             if not self._parts.averaging:
                 self._foresight.clear()
