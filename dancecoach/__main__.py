@@ -604,12 +604,6 @@ def _bench_beats(options: argparse.Namespace) -> int:
     from dancecoach.bench.beats import run
 
     _require_writable(options.json)
-    if options.film is not None:
-        from dancecoach.bench.partner_video import film
-
-        _require_writable(options.film)
-        film(options.folder, options.film, options.folds, options.take)
-        return 0
     names = None
     if options.trackers is not None:
         names = [name.strip() for name in options.trackers.split(",") if name.strip()]
@@ -635,6 +629,12 @@ def _bench_partner(options: argparse.Namespace) -> int:
     from dancecoach.bench.partner import run
 
     _require_writable(options.json)
+    if options.film is not None:
+        from dancecoach.bench.partner_video import film
+
+        _require_writable(options.film)
+        film(options.folder, options.film, options.folds, options.take)
+        return 0
     names = None
     if options.models is not None:
         names = [name.strip() for name in options.models.split(",") if name.strip()]
