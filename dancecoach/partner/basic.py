@@ -26,7 +26,7 @@ _SWING = 0.6  # counts that a foot is in the air before it arrives
 _STANCE = 0.085  # m from the middle to each foot
 _SWAY = 0.035  # m, hips over the standing foot
 _BOUNCE = 0.012  # m
-_ANKLE, _TOE = 0.085, 0.02  # m over the floor when standing
+_ANKLE, _TOE = 0.075, 0.02  # m over the floor when standing
 _TOE_AHEAD = 0.13  # m, toe before ankle
 # Count at which each foot arrives, and where, m ahead of home.
 _FOLLOWER = {"right": ((1, -_STEP), (3, 0.0), (6, 0.0)), "left": ((2, 0.0), (5, _STEP), (7, 0.0))}
@@ -56,14 +56,14 @@ def basic(position: float, style: Style, role: PartnerRole) -> Floats:
     weight = _weight(position, steps)  # −1 on the right foot, 1 on the left
     ahead = 0.5 * (ankles["left"][2] + ankles["right"][2])
     beat = np.cos(2 * np.pi * position)
-    pelvis = np.array([_SWAY * weight, style.height - 0.02 - _BOUNCE * beat, ahead])
+    pelvis = np.array([_SWAY * weight, style.height + 0.03 - _BOUNCE * beat, ahead])
     lengths = style.bones
     joints = np.zeros((22, 3))
     joints[0] = pelvis
     sway, turn = 0.06 * weight, 0.12 * weight
     across = np.array([np.cos(turn), sway, -np.sin(turn)])
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        joints[_j(f"{side}_hip")] = pelvis + sign * 0.09 * across + (0.0, -0.06, 0.0)
+        joints[_j(f"{side}_hip")] = pelvis + sign * 0.09 * across
     up = pelvis
     for name in ("spine1", "spine2", "spine3", "neck", "head"):
         up = up + lengths[_j(name)] * np.array([-0.05 * weight, 1.0, 0.03])
