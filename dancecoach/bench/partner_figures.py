@@ -265,7 +265,7 @@ TABLES: tuple[tuple[str, tuple[_Column, ...]], ...] = (
         (
             ("root cm", "root_cm", 0, True),
             ("facing °", "facing_deg", 0, True),
-            ("MPJPE cm", "mpjpe_cm", 1, True),
+            ("MPJPE cm", "mpjpe_cm", 1, False),
             ("turned", "mpjpe_turned_cm", 1, False),
             ("hands cm", "hands_cm", 0, True),
             ("wrists", "wrists_cm", 0, False),
