@@ -51,7 +51,6 @@ AGAINST: Mapping[str, tuple[str, int]] = {
     "MPJPE cm": ("mpjpe_cm", 1),
     "hands cm": ("hands_cm", 1),
     "lag ms": ("lag_ms", 0),
-    "agree": ("agreement", 2),
     "BED cc": ("bed_corrected", 3),
     "touch F1": ("touch_f1", 2),
     "hold F1": ("hold_f1", 2),
