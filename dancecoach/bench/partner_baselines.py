@@ -20,8 +20,8 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.signal import lfilter
 
-from dancecoach.partner.frames import heading_of, turned, wrapped
-from dancecoach.session.duets import RATE, Duet, mirrored
+from dancecoach.partner.frames import heading_of, mirrored, turned, wrapped
+from dancecoach.session.duets import RATE, Duet
 from dancecoach.types import JOINT_INDEX, Floats
 
 _EVERY = 2  # frames between those of a window that are looked at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dancecoach.types import JOINT_INDEX, Floats
+from dancecoach.types import JOINT_INDEX, MIRROR_JOINTS, Floats
 
 _LEFT = [JOINT_INDEX["left_hip"], JOINT_INDEX["left_shoulder"]]
 _RIGHT = [JOINT_INDEX["right_hip"], JOINT_INDEX["right_shoulder"]]
@@ -31,3 +31,8 @@ def turned(points: Floats, angle: Floats | float) -> Floats:
 def wrapped(angle: Floats) -> Floats:
     """Return angles within −π…π."""
     return np.asarray((np.asarray(angle) + np.pi) % (2 * np.pi) - np.pi)
+
+
+def mirrored(room: Floats) -> Floats:
+    """Return bodies (..., 22, 3) m as in a mirror on the plane x = 0, left and right exchanged."""
+    return np.asarray(room[..., list(MIRROR_JOINTS), :] * (-1.0, 1.0, 1.0))

@@ -13,10 +13,11 @@ import numpy as np
 
 from dancecoach.errors import DancecoachError
 from dancecoach.partner.features import RATE, UPPER, WHOLE
+from dancecoach.partner.frames import mirrored
 from dancecoach.partner.outputs import HORIZONS, LOCAL, POSE, WIDTH, learned, own_frame
 from dancecoach.partner.regression import CENTRES, KernelRegression, fit
 from dancecoach.partner.skeleton import bone_lengths
-from dancecoach.types import JOINT_COUNT, MIRROR_JOINTS, Floats
+from dancecoach.types import JOINT_COUNT, Floats
 
 FORMAT = "dancecoach.partner/1"
 MODELS = Path(__file__).parents[2] / "models"
@@ -82,7 +83,7 @@ def fit_model(
     if len(duets) < 2:
         raise DancecoachError("One take is too little to learn a style from.", "Give at least two.")
     wanted, blocks, start = [], [], 0
-    both = [(pair, (_mirrored(pair[0]), _mirrored(pair[1]))) for pair in duets]
+    both = [(pair, (mirrored(pair[0]), mirrored(pair[1]))) for pair in duets]
     for sides in both:
         rows = [learned(leader, follower)[::_EVERY] for leader, follower in sides]
         wanted += rows
@@ -133,10 +134,6 @@ def _gains(answers: Sequence[Floats], followers: Sequence[Floats]) -> Floats:
     gains[moving] = np.sqrt(true[moving] / expected[moving])
     gains[4:] = gains[4:] ** _GAIN_POWER
     return np.clip(gains, 1.0, _LARGEST_GAIN)
-
-
-def _mirrored(room: Floats) -> Floats:
-    return np.asarray(room[..., list(MIRROR_JOINTS), :] * (-1.0, 1.0, 1.0))
 
 
 class OnnxModel:

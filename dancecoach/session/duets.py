@@ -16,9 +16,10 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from dancecoach.errors import DancecoachError, FileFormatError
+from dancecoach.partner.frames import mirrored
 from dancecoach.session.motion import read_motion
 from dancecoach.session.motion_cleaning import repair, resample
-from dancecoach.types import MIRROR_JOINTS, Floats
+from dancecoach.types import Floats
 
 RATE = 30.0  # frames a second
 SHORTEST = 6.0  # s
@@ -49,11 +50,6 @@ class Duet:
     def mirrored(self) -> Duet:
         """Return the dance as in a mirror: of the same style, with the other hands and feet."""
         return Duet(f"{self.name} mirrored", mirrored(self.leader), mirrored(self.follower))
-
-
-def mirrored(room: Floats) -> Floats:
-    """Return bodies (..., 22, 3) m as in a mirror on the plane x = 0, left and right exchanged."""
-    return np.asarray(room[..., list(MIRROR_JOINTS), :] * (-1.0, 1.0, 1.0))
 
 
 def read_duets(folder: Path) -> list[Duet]:

@@ -99,6 +99,8 @@ def make(plan: Plan) -> None:
         figures = bench.run(plan.data, plan.folds, out=io.StringIO())
         for where in ("folder", "machine"):
             figures.pop(where)
+        for each in figures["models"].values():
+            each.pop("takes")
         parts = ablations(duets, plan.folds)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     takes = {duet.name: round(duet.seconds, 1) for duet in duets}
@@ -113,7 +115,7 @@ def make(plan: Plan) -> None:
         "figures": figures,
         "ablations": parts,
     }
-    path.with_suffix(".json").write_text(json.dumps(card, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.with_suffix(".json").write_text(json.dumps(card, allow_nan=False) + "\n", encoding="utf-8")
     text = card_text(card, path.stat().st_size)
     path.with_suffix(".md").write_text(text, encoding="utf-8")
 

@@ -9,7 +9,7 @@ import numpy as np
 from dancecoach.partner.basic import basic, bodies_at
 from dancecoach.partner.model import FittedModel, Style, fit_model
 from dancecoach.partner.partner import shipped_model
-from dancecoach.types import JOINT_COUNT, Floats, Pose
+from dancecoach.types import JOINT_COUNT, Floats, PartnerRole, Pose
 
 TEMPO = 170.0
 
@@ -18,10 +18,10 @@ def style() -> Style:
     return shipped_model().style
 
 
-def dancing(seconds: float, turns: float = 0.0, role: str = "leader", start: float = 1.0) -> Floats:
+def dancing(seconds: float, turns: float = 0.0, role: PartnerRole = "leader", start: float = 1.0) -> Floats:
     """Return a basic (T, 22, 3) m, turning slowly on the spot."""
     counts = start + np.arange(round(seconds * 30)) * TEMPO / 60 / 30
-    bodies = [basic((count - 1) % 8 + 1, style(), role) for count in counts]  # type: ignore[arg-type]
+    bodies = [basic((count - 1) % 8 + 1, style(), role) for count in counts]
     headings = turns * 2 * np.pi * np.arange(len(bodies)) / max(len(bodies), 1)
     return np.stack([bodies_at(body, np.zeros(3), heading) for body, heading in zip(bodies, headings, strict=True)])
 

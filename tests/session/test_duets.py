@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dancecoach.errors import DancecoachError
-from dancecoach.partner.frames import heading_of
+from dancecoach.partner.frames import heading_of, mirrored
 from dancecoach.session.bvh import write_bvh
-from dancecoach.session.duets import Duet, mirrored, read_duets
+from dancecoach.session.duets import Duet, read_duets
 from dancecoach.types import Floats
 from tests.support.assessing import track_of_room
 from tests.support.duets import couple, dancing
