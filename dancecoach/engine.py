@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dancecoach import config
-from dancecoach.assessment.take import LiveTake
-from dancecoach.buffers import Latest, TimeRing
+from dancecoach.buffers import Latest
 from dancecoach.clock import Clock, SystemClock
 from dancecoach.config import Latency, Settings
 from dancecoach.errors import DancecoachError
+from dancecoach.loop.assessing import LiveAssessment
 from dancecoach.loop.calibration import Calibration
 from dancecoach.loop.capture import Capture
-from dancecoach.loop.coaching import LiveCoach
 from dancecoach.loop.demo import ASSETS, FollowingVideo
 from dancecoach.loop.listen import Listener
 from dancecoach.loop.notices import by_severity, frame_rate_notice, music_notices, people_notices
@@ -58,9 +57,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MEASURE_EVERY = 0.5  # s between two measurements of synchrony
-_WATCHED = 2.0  # s of poses that the encoder may be behind
 _STALE_POSE = 0.3  # s after which the newest picture is shown without waiting for its pose
-_SHOWN_PRIMITIVES = 400
 _TIME_EVERY = 0.5  # s between two looks at the stage timers
 _START_TOGETHER = 5.0  # s within which files that are opened start from one line
 
@@ -82,10 +79,7 @@ class Engine:
         self._settings = settings
         self._lock = threading.Lock()
         self._frames: Latest[VideoFrame] = Latest()
-        self._poses: TimeRing[Pose] = TimeRing(45.0, lambda pose: pose.time)
-        self._take = LiveTake()
-        self.coach = LiveCoach(self._notify, settings.reference)
-        self._new_take = threading.Event()
+        self.assessment = LiveAssessment(self._notify, self.timers, settings.reference)
         self._recorder: Recorder | None = None
         self._problems: dict[str, Notice] = {}
         self._calibration: Calibration | None = None
@@ -97,7 +91,6 @@ class Engine:
         sound = (self._got_sound, self._notify, self.timers, self._start_line)
         self.listener = Listener(self.clock, *sound)
         self.partner = LivePartner(
-            self.clock,
             lambda: self.listener.grid,
             lambda: self._latency().display,
             self.timers,
@@ -108,9 +101,10 @@ class Engine:
             Worker("capture", self.capture.step, self.capture.close, self._worker_failed),
             Worker("listen", self.listener.step, self.listener.close, self._worker_failed),
             Worker("pose", self.watcher.step, self.watcher.close, self._worker_failed),
-            Worker("partner", self.partner.step, None, self._worker_failed),
+            Worker("partner", self.partner.receive, self.partner.close, self._worker_failed),
+            Worker("partner's poses", self.partner.hand_over, None, self._worker_failed),
         ]
-        self._assess = Worker("assess", self._measure, None, self._worker_failed)
+        self._assess = Worker("assess", self._measure, self.assessment.close, self._worker_failed)
         self._workers.append(self._assess)
         self.use_camera(settings.camera)
         self.use_audio(settings.audio)
@@ -150,19 +144,19 @@ class Engine:
         if seen is not None and newest is not None and newest.arrival - seen.frame.arrival < _STALE_POSE:
             frame = seen.frame  # the picture whose skeleton we have
         grid = self.listener.grid
-        take = self._take
+        assessed = self.assessment.now
         return Snapshot(
             time=now,
             frame=frame,
             pose=seen.result.smooth if seen is not None and frame is seen.frame else None,
             people=seen.result.people if seen is not None else (),
             beat_grid=grid,
-            synchrony_8=take.last_8,
-            synchrony_32=take.last_32,
-            synchrony_total=take.total,
-            primitives=take.primitives[-_SHOWN_PRIMITIVES:],
-            advice=self.coach.advice(now),
-            provider=self.coach.provider,
+            synchrony_8=assessed.last_8,
+            synchrony_32=assessed.last_32,
+            synchrony_total=assessed.total,
+            primitives=self.assessment.primitives,
+            advice=assessed.advice,
+            provider=assessed.provider,
             partner=self.partner.motion,
             notices=self._notices(now),
             music=self.listener.music_state(),
@@ -196,12 +190,12 @@ class Engine:
 
         Reads it before it returns; raises `DancecoachError` when it cannot be read.
         """
-        self.coach.use_reference(path)
+        self.assessment.use_reference(path)
         self._settings = dataclasses.replace(self._settings, reference=path)
 
     def clear_reference(self) -> None:
         """Judge the dancer without a reference from now on."""
-        self.coach.use_reference("")
+        self.assessment.use_reference("")
         self._settings = dataclasses.replace(self._settings, reference="")
 
     def load_music(self, path: str) -> None:
@@ -292,7 +286,7 @@ class Engine:
         """
         recorded = open_session(session)
         choreographies.save(name, recorded.track, recorded.beat_grid)
-        self.coach.learned()
+        self.assessment.learned()
 
     # --- dancer and beat --------------------------------------------------------------------------------------
 
@@ -363,12 +357,12 @@ class Engine:
             recorder, self._recorder = self._recorder, None
         if recorder is None:
             return None
-        folder: Path = recorder.close(self._take.total)
+        folder: Path = recorder.close(self.assessment.now.total)
         return folder
 
     def reset_take(self) -> None:
         """Start scoring afresh."""
-        self._new_take.set()
+        self.assessment.new_take()
 
     def calibration(self) -> Calibration:
         """Return the latency calibration of the devices in use."""
@@ -400,7 +394,7 @@ class Engine:
             calibration.saw_frame(frame)
 
     def _got_pose(self, pose: Pose) -> None:
-        self._poses.put(pose)
+        self.assessment.see(pose)
         self.partner.see(pose)
         recorder = self._recorder
         if recorder is not None:
@@ -425,29 +419,10 @@ class Engine:
             calibration.heard_block(block)
 
     def _measure(self) -> None:
-        if self._assess.stopping.wait(_MEASURE_EVERY):
-            return
-        if self._new_take.is_set():
-            self._new_take.clear()
-            self._take = LiveTake()
-            self.coach.reset()
-            self._poses.clear()
-        now = self.clock.now()
-        grid = self.listener.grid
-        poses = self._poses.since(now - self._take.wanted(grid))
-        with self.timers["assess"].measure():
-            completed = self._take.step(poses, grid, now)
-        self.coach.prepare()
-        with self.timers["encode"].measure():
-            self.coach.watch(self._poses.since(now - _WATCHED), grid)
-        if completed:
-            with self.timers["judge"].measure():
-                completed = self.coach.judge(completed, poses, grid, now, self._take.last_32)
-            for score in completed:
-                self._take.replace(score)
-        self._store(completed)
+        if not self._assess.stopping.wait(_MEASURE_EVERY):
+            self._store(self.assessment.step(self.clock.now(), self.listener.grid, self._assess.stopping))
 
-    def _store(self, completed: list[PrimitiveScore]) -> None:
+    def _store(self, completed: Sequence[PrimitiveScore]) -> None:
         recorder = self._recorder
         if recorder is None:
             return

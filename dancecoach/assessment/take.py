@@ -21,7 +21,6 @@ from dancecoach.types import LIMBS, BeatGrid, BodyPart, Floats, Pose, PoseTrack,
 _RING = 40.0  # s: 32 counts at 60 BPM and some
 _SETTLED = 1.0  # s after which later poses can no longer change a hit
 _LONGEST = 1800.0  # s of a take that its total speaks of; an installation's never ends
-_SHOWN = 400  # eight-counts kept for the screen
 _TOTAL_EVERY = 2.0  # s between two measurements of the whole take
 
 
@@ -64,19 +63,24 @@ def measure_events(
 
 
 class LiveTake:
-    """Measures a take while it is danced; `step` is called a few times a second."""
+    """Measures a take while it is danced; `step` is called a few times a second.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    count, until : int, float
+        The eight-counts of this take that were scored before, and when the last of them ended, s.
+    """
+
+    def __init__(self, count: int = 0, until: float = -np.inf) -> None:
         self._settled: dict[BodyPart, Floats] = {}
         self._settled_peaks: dict[BodyPart, Floats] = {}
         self._settled_until = -np.inf
         self._started: float | None = None
         self._beats = np.empty(0)
         self._counts = np.empty(0, dtype=np.int64)
-        self._scored_until = -np.inf
+        self._scored_until = until
         self._totalled = -np.inf
-        self._count = 0
-        self.primitives: tuple[PrimitiveScore, ...] = ()
+        self._count = count
         self.last_8: Synchrony | None = None
         self.last_32: Synchrony | None = None
         self.total: Synchrony | None = None
@@ -147,14 +151,9 @@ class LiveTake:
             self._count += 1
             beats = len(primitive.beat_times) - 1
             score = PrimitiveScore(self._count, primitive, measure(events, grid, index, beats))
-            self.primitives = (*self.primitives[1 - _SHOWN :], score)
             self._scored_until = primitive.stop
             new.append(score)
         return new
-
-    def replace(self, score: PrimitiveScore) -> None:
-        """Keep more about an eight-count than was known when it ended."""
-        self.primitives = tuple(score if each.index == score.index else each for each in self.primitives)
 
     def _measure_total(self, grid: BeatGrid) -> Synchrony | None:
         assert self._started is not None

@@ -237,12 +237,13 @@ class _Probe:
         self.figures: dict[str, Any] = {}
 
     def watch(self) -> None:
-        process = psutil.Process()
         if self.stop.wait(_WARM_UP) or not self._engines:
             return
         engine = self._engines[0]
         window = _window()
-        before, cpu = _counters(engine, window), process.cpu_times()
+        numbers = (os.getpid(), engine.assessment.process, engine.partner.process)
+        processes = [psutil.Process(number) for number in numbers if number is not None]
+        before, cpu = _counters(engine, window), _processor_time(processes)
         began = time.perf_counter()
         memory: list[tuple[float, float]] = []
         delays = engine.timers["arrival to paint"]
@@ -252,9 +253,9 @@ class _Probe:
         if view is not None:
             view.times.clear()
         while time.perf_counter() - began < self._seconds and not self.stop.wait(1.0):
-            memory.append((time.perf_counter() - began, process.memory_info().rss / 1e6))
+            memory.append((time.perf_counter() - began, _memory(processes)))
         elapsed = time.perf_counter() - began
-        after, used = _counters(engine, window), process.cpu_times()
+        after, used = _counters(engine, window), _processor_time(processes)
         counts = {name: after[name] - before[name] for name in before}
         received = max(counts["received"], 1)
         low, middle, high = delays.percentiles((5, 50, 95))
@@ -266,7 +267,7 @@ class _Probe:
             "paints_per_second": round(counts["paints"] / elapsed, 2),
             "arrival_to_paint_ms": {"p5": round(low, 1), "p50": round(middle, 1), "p95": round(high, 1)},
             "partner": None if view is None else _partner_figures(engine, view, counts, elapsed),
-            "cpu_cores_used": round((used.user + used.system - cpu.user - cpu.system) / elapsed, 2),
+            "cpu_cores_used": round((used - cpu) / elapsed, 2),
             "memory_mb": round(max(value for _, value in memory), 1),
             "memory_growth_mb_per_minute": _growth(memory),
             "tempo_heard": None if engine.listener.grid is None else round(engine.listener.grid.tempo, 2),
@@ -317,6 +318,16 @@ def _counters(engine: Any, window: Any) -> dict[str, int]:
         "frames": engine.timers["partner"].count,
         "partner paints": 0 if window.partner.view is None else window.partner.view.times.count,
     }
+
+
+def _processor_time(processes: list[psutil.Process]) -> float:
+    """Return the s of processor time that the application's processes have used so far."""
+    return float(sum(times.user + times.system for times in (process.cpu_times() for process in processes)))
+
+
+def _memory(processes: list[psutil.Process]) -> float:
+    """Return the megabytes that the application's processes have in memory; what they share counts for each."""
+    return float(sum(process.memory_info().rss for process in processes)) / 1e6
 
 
 def _growth(memory: list[tuple[float, float]]) -> float | None:

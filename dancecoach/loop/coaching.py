@@ -1,18 +1,13 @@
-"""The live assessment: judges each eight-count as it ends and chooses what is said of it.
-
-Slow things (reading a reference, taught choreographies) are asked for from any thread and done by the worker.
-"""
+"""The live assessment: judges each eight-count as it ends and chooses what is said of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import math
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dancecoach.assessing import open_reference
 from dancecoach.assessment import prompts
 from dancecoach.assessment.advising import Advisor
 from dancecoach.assessment.assessor import BEFORE, Assessor
@@ -40,10 +35,8 @@ class LiveCoach:
 
     def __init__(self, notify: Callable[[str, Notice | None], None], reference: str = "") -> None:
         self._notify = notify
-        self._lock = threading.Lock()
-        self._remembered = reference
-        self._next: Choreography | None = None
-        self._changed = False
+        self._wanted: str | None = reference or None
+        self._reference: Choreography | None = None
         self._refresh = True
         self._known: tuple[Choreography, ...] = ()
         self._assessor = Assessor()
@@ -53,22 +46,12 @@ class LiveCoach:
         self._watched = -math.inf
 
     def use_reference(self, path: str) -> None:
-        """Compare with this motion file or session from now on; with none where `path` is empty.
-
-        Raises
-        ------
-        DancecoachError
-            When it cannot be read.
-        """
-        reference = open_reference(Path(path)) if path else None
-        with self._lock:
-            self._remembered, self._next, self._changed = "", reference, True
-        self._notify("reference", None)
+        """Compare with this motion file or session from now on; with none where `path` is empty."""
+        self._wanted = path
 
     def learned(self) -> None:
         """Say that a choreography was taught."""
-        with self._lock:
-            self._refresh = True
+        self._refresh = True
 
     @property
     def provider(self) -> str:
@@ -85,25 +68,27 @@ class LiveCoach:
         """Open what was asked for since the last call, and the encoders at the first."""
         if self._encoders is None:
             self._encoders = load_encoders()
-        with self._lock:
-            remembered, self._remembered = self._remembered, ""
-            refresh, self._refresh = self._refresh, False
-        if remembered:
-            try:
-                self.use_reference(remembered)
-            except DancecoachError as error:
-                self._notify("reference", Notice("reference_failed", error.problem, error.remedy, "error"))
+        wanted, self._wanted = self._wanted, None
+        refresh, self._refresh = self._refresh, False
+        if wanted is not None:
+            self._open(wanted)
         if refresh:
             taught, damaged = load_all()
             self._known = tuple(Choreography(each.name, each.track, each.grid) for each in taught)
             self._book = self._taught_classes()
             notice = Notice("choreography_damaged", damaged[0], "", "warning") if damaged else None
             self._notify("choreographies", notice)
-        with self._lock:
-            changed, self._changed = self._changed, False
-            reference = self._next
-        if changed or refresh:
-            self._assessor = Assessor(self._known, reference)
+        if wanted is not None or refresh:
+            self._assessor = Assessor(self._known, self._reference)
+
+    def _open(self, path: str) -> None:
+        from dancecoach.assessing import open_reference  # reads videos, too: much to load for those without one
+
+        try:
+            self._reference = open_reference(Path(path)) if path else None
+            self._notify("reference", None)
+        except DancecoachError as error:
+            self._notify("reference", Notice("reference_failed", error.problem, error.remedy, "error"))
 
     def _taught_classes(self) -> PromptBook:
         try:

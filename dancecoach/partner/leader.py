@@ -42,6 +42,7 @@ class Leader:
     def __init__(self, lengths: Floats) -> None:
         self._lengths = lengths
         self._sizes: deque[Floats] = deque(maxlen=_MEASURED)
+        self._size = size_of(self._lengths)
         self._jitter: deque[float] = deque(maxlen=_MEASURED)
         self._raw: deque[tuple[float, Floats]] = deque(maxlen=3)
         self._older: tuple[float, Floats] | None = None
@@ -115,8 +116,8 @@ class Leader:
         self._raw.append((0.0, room))
         if whole:
             self._sizes.append(bone_lengths(room[None]))
-        size = size_of(np.median(np.array(self._sizes), axis=0)) if self._sizes else size_of(self._lengths)
-        scale = size_of(self._lengths) / size if size > 0.3 else 1.0
+            self._size = size_of(np.median(np.array(self._sizes), axis=0))
+        scale = size_of(self._lengths) / self._size if self._size > 0.3 else 1.0
         scaled = (room - room[0]) * scale + room[0] * (1.0, scale, 1.0)
         if abs(scale - 1.0) < 0.02:
             scaled = room  # a skeleton like the partner's is left as it is

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dancecoach.partner.basic import basic, bodies_at, state_at
+from dancecoach.partner.basic import BasicTable, bodies_at, state_at
 from dancecoach.partner.dancer import Dancer, Expectation, blended, turn_between
 from dancecoach.partner.distance import Distance
 from dancecoach.partner.features import RATE, UPPER, WHOLE
@@ -112,6 +112,7 @@ class Partner:
         self.role: PartnerRole = role
         self._model = model or shipped_model()
         self._parts = parts or Parts()
+        self._steps: BasicTable | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -258,8 +259,8 @@ class Partner:
             self._home[3] += 0.04 * turn_between(float(self._home[3]), facing)
         place, heading = self._home[:3], float(self._home[3])
         per_frame = _TEMPO / 60.0 / RATE
-        now = state_at(basic(self._count, style, self.role), place, heading)
-        before = state_at(basic(self._count - per_frame, style, self.role), place, heading)
+        now = state_at(self._basic_at(self._count), place, heading)
+        before = state_at(self._basic_at(self._count - per_frame), place, heading)
         velocity = (now - before) / self._model.style.gains
         return Expectation(now, velocity, None)
 
@@ -303,5 +304,9 @@ class Partner:
     def _basic_later(self, counts: int) -> Floats | None:
         if self._home is None:
             return None
-        body = basic((self._count - 1.0 + counts) % 8.0 + 1.0, self._model.style, self.role)
-        return bodies_at(body, self._home[:3], float(self._home[3]))
+        return bodies_at(self._basic_at(self._count + counts), self._home[:3], float(self._home[3]))
+
+    def _basic_at(self, count: float) -> Floats:
+        if self._steps is None:
+            self._steps = BasicTable(self._model.style, self.role)
+        return self._steps.at(count)

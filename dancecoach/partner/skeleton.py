@@ -10,17 +10,16 @@ _PARENTS = np.array(JOINT_PARENTS)
 _FULL_REACH = 0.98  # of a limb's length; a limb that is quite straight jerks when it bends
 
 
-def _by_depth() -> tuple[tuple[int, ...], ...]:
-    depth = [0] * JOINT_COUNT
+def _chains() -> Floats:
+    """Return 1 where a joint's place (row) depends on a bone (column): all bones from the root to it; else 0."""
+    chains = np.zeros((JOINT_COUNT, JOINT_COUNT))
     for joint in range(1, JOINT_COUNT):
-        depth[joint] = depth[JOINT_PARENTS[joint]] + 1
-    return tuple(
-        tuple(joint for joint in range(JOINT_COUNT) if depth[joint] == level) for level in range(1, max(depth) + 1)
-    )
+        chains[joint] = chains[JOINT_PARENTS[joint]]  # parents come first
+        chains[joint, joint] = 1.0
+    return chains
 
 
-# Joints by their distance from the root: parents come first.
-_DEPTHS = _by_depth()
+_CHAINS = _chains()
 _LEGS_AND_TRUNK = [
     JOINT_INDEX[name]
     for name in ("left_knee", "right_knee", "left_ankle", "right_ankle", "spine1", "spine2", "spine3", "neck")
@@ -44,11 +43,7 @@ def with_bones(room: Floats, lengths: Floats) -> Floats:
     bones = room - room[_PARENTS]
     norms = np.linalg.norm(bones, axis=-1)
     bones = bones * (lengths / np.maximum(norms, 1e-6))[:, None]
-    fixed = room.copy()
-    for joints in _DEPTHS:
-        chosen = list(joints)
-        fixed[chosen] = fixed[_PARENTS[chosen]] + bones[chosen]
-    return fixed
+    return np.asarray(room[0] + _CHAINS @ bones)
 
 
 def reached(start: Floats, middle: Floats, end: Floats, target: Floats, side: Floats) -> tuple[Floats, Floats]:

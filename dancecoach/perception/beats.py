@@ -368,18 +368,15 @@ def smooth_beats(times: Floats, reach: int = 4, tolerance: float = 0.03) -> Floa
     count = len(times)
     if count < 4:
         return times
-    smoothed = times.copy()
-    for size in {min(reach, i, count - 1 - i) for i in range(count)} - {0}:
-        kernel = np.ones(2 * size + 1) / (2 * size + 1)
-        centred = np.convolve(times, kernel, mode="valid")
-        index = np.arange(count)
-        here = np.minimum(np.minimum(index, count - 1 - index), reach) == size
-        smoothed[here] = centred[index[here] - size]
+    index = np.arange(count)
+    size = np.minimum(np.minimum(index, count - 1 - index), reach)
+    sums = np.concatenate([[0.0], np.cumsum(times - times[0])])
+    smoothed = times[0] + (sums[index + size + 1] - sums[index - size]) / (2 * size + 1)
     # The ends have neighbours on one side only: continue the line of the inner ones.
     line = min(2 * reach + 1, count)
-    for span, at in ((slice(0, line), 0), (slice(count - line, count), line - 1)):
-        slope, start = np.polyfit(np.arange(line), times[span], 1)
-        smoothed[0 if at == 0 else -1] = start + slope * at
+    weights = 2.0 * (2 * line - 1 - 3 * np.arange(line)) / (line * (line + 1))  # of a regression line at its end
+    smoothed[0] = weights @ times[:line]
+    smoothed[-1] = weights @ times[: -line - 1 : -1]
     return np.where(np.abs(smoothed - times) <= tolerance, smoothed, times)
 
 

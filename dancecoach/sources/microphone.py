@@ -29,7 +29,7 @@ LATE_AFTER_OVERFLOW = 0.005  # the same after the driver said that it lost sampl
 STAYS = 1.0  # seconds of audio; lateness that stays so long means lost samples
 STAYS_AFTER_OVERFLOW = 0.3
 SETTLING = 2.0  # seconds after the start in which an earlier stamp is believed at once
-BLOCK_SECONDS = 0.01
+BLOCK_SECONDS = 0.02
 
 
 def list_audio_inputs() -> tuple[AudioDevice, ...]:

@@ -36,6 +36,7 @@ __all__ = ["RunOptions", "no_display_reason", "run"]
 log = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 20.0  # for an engine that is still being built when the window is closed
+_TURN = 0.001  # s that a thread may keep the interpreter while another wants it; the pose must not wait
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def run(
     if reason is not None:
         print(reason, file=sys.stderr)
         return 2
+    sys.setswitchinterval(_TURN)
     # Again: the caller may have imported OpenCV since this module was.
     prefer_pyside_plugins()
     application = QApplication.instance() or QApplication(["dancecoach"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dancecoach.partner.basic import basic
+from dancecoach.partner.basic import BasicTable, basic
 from dancecoach.partner.capsules import body_distance, outward, point_distance
 from dancecoach.partner.dancer import Dancer, Expectation
 from dancecoach.partner.distance import Distance
@@ -19,7 +19,7 @@ from dancecoach.partner.model import STATE
 from dancecoach.partner.outputs import LEADER_HORIZONS, WIDTH, learned, understood
 from dancecoach.partner.regression import fit, kernel
 from dancecoach.partner.skeleton import bent, bone_lengths, reached, towards, with_bones
-from dancecoach.types import HAND_PAIRS, JOINT_PARENTS, Floats
+from dancecoach.types import HAND_PAIRS, JOINT_PARENTS, Floats, PartnerRole
 from tests.partner.made import couple, dancing, style
 
 
@@ -224,3 +224,11 @@ def test_the_basic_has_no_seam() -> None:
 
 
 TICK = 170 / 60 / 30
+
+
+@pytest.mark.parametrize("role", ["follower", "leader"])
+def test_the_table_of_the_basic_is_the_basic(role: PartnerRole) -> None:
+    table = BasicTable(style(), role)
+    for count in np.linspace(1.0, 8.999, 333):
+        assert np.abs(table.at(float(count)) - basic(float(count), style(), role)).max() < 3e-3
+    assert np.allclose(table.at(9.5), table.at(1.5)) and np.allclose(table.at(0.5), table.at(8.5))

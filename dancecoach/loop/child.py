@@ -1,0 +1,121 @@
+"""A part of the live loop in a process of its own, so that it neither waits for the interpreter nor is waited for.
+
+```
+parent: send ──► queue ──pipe──► child: what it serves
+        receive ◄─────────pipe──┘
+```
+
+What passes between them is pickled by `multiprocessing`; both ends are this program, no file of anybody's is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_FAREWELL = 1.0  # s in which a child ends by itself
+_PATIENCE = 10  # by which its priority is lowered
+
+
+class ChildEndedError(RuntimeError):
+    """The child is gone; says why, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The last thing that a failing child says."""
+
+    text: str
+
+
+class Child:
+    """A child process and both ways of the pipe to it. It ends when its parent does, however that ends.
+
+    Parameters
+    ----------
+    name : str
+        For the log.
+    serve : callable
+        What the child does, given its end of the pipe, until `EOFError`; a function of a module.
+    patient : bool, optional
+        Let everybody else compute first.
+    """
+
+    def __init__(self, name: str, serve: Callable[[Connection], None], patient: bool = False) -> None:
+        self._name = name
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(
+            target=_run, args=(serve, theirs, patient), name=f"dancecoach {name}", daemon=True
+        )
+        self._sending = threading.Lock()
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process."""
+        return self._process.pid
+
+    def send(self, message: Any) -> None:
+        """Send `message`; waits while the child is behind. A child that is gone hears nothing."""
+        with self._sending, contextlib.suppress(OSError):
+            self._connection.send(message)
+
+    def receive(self, timeout: float) -> Any | None:
+        """Return what the child said next; None when it said nothing for `timeout` s.
+
+        Raises
+        ------
+        ChildEndedError
+            When it failed or was ended.
+        """
+        try:
+            if not self._connection.poll(timeout):
+                return None
+            message = self._connection.recv()
+        except (EOFError, OSError):
+            self._process.join(_FAREWELL)
+            raise ChildEndedError(f"the process '{self._name}' ended ({self._process.exitcode})") from None
+        if isinstance(message, _Failure):
+            raise ChildEndedError(f"the process '{self._name}' failed:\n{message.text}")
+        return message
+
+    def close(self) -> None:
+        """End the child."""
+        if not self._sending.acquire(timeout=_FAREWELL):
+            self._process.kill()  # it does not listen: whoever sends is let go
+            self._sending.acquire()
+        self._connection.close()
+        self._sending.release()
+        self._process.join(_FAREWELL)
+        if self._process.is_alive():
+            log.warning("the process '%s' had to be killed", self._name)
+            self._process.kill()
+            self._process.join()
+
+
+def _run(serve: Callable[[Connection], None], connection: Connection, patient: bool) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
+    if patient and sys.platform != "win32":
+        os.nice(_PATIENCE)
+    try:
+        serve(connection)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the parent has gone
+    except Exception:  # noqa: BLE001 - it is the parent that logs and restarts
+        with contextlib.suppress(OSError):
+            connection.send(_Failure(traceback.format_exc()))

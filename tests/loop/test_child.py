@@ -1,0 +1,106 @@
+"""Processes of their own: they answer, fail aloud, and end with whom they serve."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from multiprocessing.connection import Connection
+
+import psutil
+import pytest
+
+from dancecoach.loop.child import Child, ChildEndedError
+
+_WAIT = 20.0  # s
+
+
+def double(connection: Connection) -> None:
+    while True:
+        connection.send(2 * connection.recv())
+
+
+def stumble(connection: Connection) -> None:
+    raise ArithmeticError(f"cannot add {connection.recv()}")
+
+
+def vanish(connection: Connection) -> None:
+    connection.recv()
+    os._exit(3)
+
+
+def deaf(connection: Connection) -> None:
+    connection.send("here")
+    time.sleep(1000.0)
+
+
+def priority(connection: Connection) -> None:
+    connection.send(os.nice(0))
+    connection.recv()
+
+
+def test_it_answers_until_it_is_closed() -> None:
+    child = Child("double", double)
+    number = child.pid
+    for word in ("a", "bc"):
+        child.send(word)
+        assert child.receive(_WAIT) == 2 * word
+    assert child.receive(0.01) is None
+    child.close()
+    assert number is not None and not psutil.pid_exists(number)
+    child.send("nobody hears this")
+    with pytest.raises(ChildEndedError):
+        child.receive(0.1)
+
+
+def test_a_failure_is_told_with_its_reason() -> None:
+    child = Child("stumble", stumble)
+    child.send("apples")
+    with pytest.raises(ChildEndedError, match=r"(?s)'stumble' failed.*cannot add apples"):
+        child.receive(_WAIT)
+    child.close()
+
+
+def test_an_end_without_a_word_is_noticed() -> None:
+    child = Child("vanish", vanish)
+    child.send(1)
+    with pytest.raises(ChildEndedError, match="ended"):
+        child.receive(_WAIT)
+    child.close()
+
+
+def test_one_that_does_not_listen_is_ended_all_the_same() -> None:
+    child = Child("deaf", deaf)
+    assert child.receive(_WAIT) == "here"
+    began = time.monotonic()
+    child.close()
+    assert time.monotonic() - began < 10.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no niceness")
+def test_a_patient_one_lets_others_first() -> None:
+    children = [Child("priority", priority, patient) for patient in (False, True)]
+    usual, lowered = (child.receive(_WAIT) for child in children)
+    assert usual == os.nice(0) < lowered
+    for child in children:
+        child.close()
+
+
+def test_it_ends_when_its_parent_is_killed() -> None:
+    program = (
+        "import sys, time; from tests.loop.test_child import Child, double\n"
+        "child = Child('double', double); child.send('a'); child.receive(20.0)\n"
+        "print(child.pid, flush=True); time.sleep(1000)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    number = int(parent.stdout.readline())
+    assert psutil.pid_exists(number)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + _WAIT
+    while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
