@@ -20,8 +20,8 @@ from dancecoach.types import Floats
 _DRAWN = 0.15  # share of the distance to the expected place that is made good in a frame
 _SLOWEST, _FASTEST = 0.2, 3.0  # factors of a step
 _LONGEST_STEP = 0.13  # m in a frame; recorded followers' hands in a spin are as fast
-_NEAR = 0.2  # m from its place within which a root comes back in the dance's own time
 _FASTEST_RETURN = 1.2  # m/s at which a root that is somewhere else comes back
+_HURRIED, _FASTEST_HURRY = 0.3, 2.0  # share of the distance in a frame, and m/s, that a root in a hurry comes back by
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Dancer:
         gains : (STATE,)
             By how much velocities are amplified.
         hurry : bool
-            Whether a root that is far off comes back however calm the dance is.
+            Whether the root comes back quickly, however calm the dance is.
         """
         distance = expected.state - expected.velocity - self.state
         distance[3] = turn_between(self.state[3], expected.state[3] - expected.velocity[3])
@@ -82,7 +82,7 @@ class Dancer:
         if expected.speed is not None:
             way = way * float(np.clip(expected.speed / RATE / max(moved, 1e-6), _SLOWEST, _FASTEST))
         if hurry:
-            way[:3] += _far(distance[:3])
+            way[:3] += _limited(_HURRIED * distance[:3], _FASTEST_HURRY / RATE)
         made = bodies(self.state + way)
         longest = float(np.linalg.norm(made - self.body, axis=-1).max())
         if longest > _LONGEST_STEP:
@@ -91,14 +91,6 @@ class Dancer:
         self.state = self.state + way
         self.body = made
         return made
-
-
-def _far(distance: Floats) -> Floats:
-    """Return what brings a root that is quite somewhere else back, however calm the dance is."""
-    length = float(np.linalg.norm(distance))
-    if length <= _NEAR:
-        return np.zeros(3)
-    return distance / length * min(_DRAWN * (length - _NEAR), _FASTEST_RETURN / RATE)
 
 
 def _limited(vector: Floats, longest: float) -> Floats:

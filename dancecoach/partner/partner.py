@@ -33,7 +33,7 @@ from dancecoach.types import SURE, BeatGrid, Floats, PartnerRole, PartnerState, 
 _CATCH_UP = 3  # ticks that are understood in one step; what was missed before that is past
 _UNCERTAIN, _LOST, _ALONE = 0.4, 0.6, 1.5  # s since the dancer was seen
 _HURRY = 2.0  # s after the dancer was seen again in which the partner hurries back
-_BLEND = 0.5  # s from one to the other: what the leader leads, and the basic
+_BLEND = 0.3  # s from one to the other: what the leader leads, and the basic
 _ROOM = 0.3  # m that the partner backs off when it dances alone
 _KNOWN, _STRANGE = 0.42, 0.25  # familiarity of movements that can be followed, and that cannot
 _FADE = 0.05  # share of a change of familiarity that counts in a frame
