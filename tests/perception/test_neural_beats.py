@@ -192,3 +192,14 @@ def test_the_tempo_wanted_is_kept() -> None:
         tracker.step(AudioBlock(place / RATE, place, samples[place : place + 512, None], RATE))
         intervals.append(tracker.interval)
     assert intervals[-1] == pytest.approx(before / 2, rel=0.03)
+
+
+def test_the_filter_weighs_every_state_by_the_likelihood_of_its_own_tempo() -> None:
+    random = np.random.default_rng(3)
+    with_tempo, without = (BeatFilter(FilterSettings(restart=0.0)) for _ in range(2))
+    tempo = random.uniform(0.2, 1.0, len(without.intervals)).astype(np.float32)
+    onsets = [random.random(3), random.random(3)]
+    with_tempo.step(0.6, 0.2, tempo, onsets=onsets)
+    without.step(0.6, 0.2, None, onsets=onsets)
+    expected = without.posterior * tempo[without.column_of]
+    assert with_tempo.posterior == pytest.approx(expected / expected.sum(), rel=1e-4, abs=1e-9)
