@@ -162,7 +162,7 @@ def _row(found: Sequence[Trial]) -> dict[str, Any]:
         "outranked": _mean([float((t.said.quality.mean or 0) < (t.clean.quality.mean or 0)) for t in moderate]),
         "named": len(named) / max(len(moderate), 1),
         "amount_within_25": _mean(
-            [float(abs(t.said.cues[0].amount / max(t.amount, 1e-6) - 1) <= _WITHIN) for t in named]
+            [float(abs(t.said.cues[0].amount - t.amount) <= _WITHIN * t.amount) for t in named]
         ),
         "limb_most_salient": _mean([float(hit) for t in moderate if (hit := _salient(t)) is not None]),
         "means": [float(quality[strength == each].mean()) for each in STRENGTHS],
@@ -209,8 +209,8 @@ def run(
         means = " ".join(f"{mean:.0f} ({truth:.0f})" for mean, truth in zip(row["means"], row["truths"], strict=True))
         mark = "*" if kind in HELD_OUT else ""
         print(
-            f"{kind + mark:16}{row['eight_counts']:5}{row['judged']:8.2f}{row['spearman']:10.2f}{row['spearman_truth']:7.2f}"
-            f"{row['error']:7.1f}"
+            f"{kind + mark:16}{row['eight_counts']:5}{row['judged']:8.2f}{row['spearman']:10.2f}"
+            f"{row['spearman_truth']:7.2f}{row['error']:7.1f}"
             f"{_said_of(row['covered']):>9}{_said_of(row['outranked']):>11}{row['named']:7.2f}"
             f"{_said_of(row['amount_within_25']):>8}{_said_of(row['limb_most_salient']):>9}  {means}",
             file=out,

@@ -6,9 +6,11 @@ made, never from what a judgement found.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from dancecoach.assessment.kinematics import heading, limb, turned
+from dancecoach.assessment.kinematics import CHAIN_JOINTS, heading, limb, turned
 from dancecoach.training.faults import Fault, energy_of, parts_of, quick_of, spread_of
 from dancecoach.types import JOINT_PARENTS, LIMBS, BodyPart, Floats
 
@@ -18,10 +20,19 @@ _ABOVE = np.maximum(np.array(JOINT_PARENTS), 0)
 
 
 def _paths(times: Floats, joints: Floats, part: BodyPart) -> Floats:
-    """Return the joints (T, K, 3) m of a part against its root, in the dancer's heading; of the body, of all limbs."""
+    """Return the joints (T, K, 3) m of a part, or of all limbs, against its root, in the dancer's heading."""
     rate = (len(times) - 1) / (times[-1] - times[0])
     bones = turned(joints - joints[:, _ABOVE], -heading(joints, rate))
     return np.concatenate([limb(bones, each) for each in (LIMBS if part == "body" else (part,))], axis=1)
+
+
+def _ends(parts: Sequence[BodyPart]) -> list[int]:
+    """Return which of the joints of `_paths` are the ends of limbs; the trunk ends in the head."""
+    counts = np.cumsum([0, *(len(CHAIN_JOINTS[part]) for part in parts)])
+    return [
+        int(first) + 4 if part == "torso" else int(last) - 1
+        for part, first, last in zip(parts, counts[:-1], counts[1:], strict=True)
+    ]
 
 
 def realised(
@@ -29,7 +40,7 @@ def realised(
 ) -> float:
     """Return the amount, in the rubric's unit, that a fault has in the frames `inside`.
 
-    Amounts that are the same everywhere (late, small, shaky, posture …) are as they were asked for.
+    Amounts that are the same everywhere (late, small, posture …) are as they were asked for.
 
     Parameters
     ----------
@@ -43,9 +54,16 @@ def realised(
     """
     if fault.kind == "uneven" and course is not None:
         return spread_of(course[inside], energy_of(times, clean, fault.part)[inside])
-    if course is None and fault.kind != "stiff":
+    if fault.kind == "off_balance":
+        sway = (faulty - clean)[inside, 0]
+        return 100.0 * float(np.sqrt(((sway - sway.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    if course is None and fault.kind not in ("stiff", "shaky"):
         return fault.amount
     before, after = _paths(times, clean, fault.part), _paths(times, faulty, fault.part)
+    if fault.kind == "shaky":
+        ends = (fault.part,) if fault.part != "body" else LIMBS
+        squares = [((before - after)[inside, end] ** 2).sum(axis=1).mean() for end in _ends(ends)]
+        return 100.0 * float(np.sqrt(np.mean(squares)))
     if fault.kind == "stiff":
         rate = (len(times) - 1) / (times[-1] - times[0])
         quick = quick_of(before, rate)[inside]

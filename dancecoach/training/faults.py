@@ -200,7 +200,7 @@ def _warped(times: Floats, joints: Floats, part: BodyPart, when: Floats) -> Floa
 
 
 def energy_of(times: Floats, joints: Floats, part: BodyPart) -> Floats:
-    """Return the squared speed (T,) m²/s² of a part's joints (T, 22, 3) against the pelvis, summed; of the body's own.
+    """Return the squared speed (T,) m²/s² of a part's joints (T, 22, 3), summed; of a limb's against the pelvis.
 
     It weighs lateness: where nothing moves, nothing can be late.
     """
@@ -220,7 +220,7 @@ def _eights(times: Floats, beats: Floats | None) -> Floats:
     if beats is not None and len(beats) >= 9:
         return np.asarray(beats[::8])
     number = max(1, round((times[-1] - times[0]) / _EIGHT))
-    return np.linspace(times[0], times[-1], number + 1)
+    return np.asarray(np.linspace(times[0], times[-1], number + 1))
 
 
 def course_of(
@@ -271,7 +271,7 @@ def _lateness(times: Floats, joints: Floats, fault: Fault, rng: np.random.Genera
 
 
 def _windows(times: Floats, joints: Floats, fault: Fault, rng: np.random.Generator, beats: Floats | None) -> Floats:
-    """Return weights (T,) 0…1 that cover the amount of every eight-count in one piece, where there is a move to miss."""
+    """Return weights (T,) 0…1 that cover the amount of every eight-count in one piece, where there is a move."""
     speed = np.sqrt(energy_of(times, joints, fault.part))
     share = fault.amount / 100.0
     inside = np.zeros(len(times))
