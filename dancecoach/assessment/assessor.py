@@ -39,18 +39,18 @@ BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at 
 # uncertain, so that nine of ten intervals hold the rubric's truth about known faults.
 _SD, _SD_MONOCULAR = 1.0, 5.0
 _UNSURE: Mapping[FaultKind, float] = {
-    "late": 0.1,
-    "early": 0.1,
-    "uneven": 0.75,
-    "small": 0.05,
-    "stiff": 0.65,
-    "shaky": 0.1,
-    "off_balance": 0.12,
+    "late": 0.05,
+    "early": 0.05,
+    "uneven": 0.35,
+    "small": 0.1,
+    "stiff": 0.3,
+    "shaky": 0.15,
+    "off_balance": 0.08,
     "asymmetric": 0.08,
-    "no_level_change": 0.25,
+    "no_level_change": 0.08,
     "posture": 0.05,
-    "missed": 0.3,
-    "different": 0.25,
+    "missed": 0.15,
+    "different": 0.2,
 }
 _UNSURE_MONOCULAR = 2.0  # times as much
 # Points of standard deviation beyond which a movement judged by itself is not given points. Through one camera the

@@ -283,7 +283,8 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> tuple[list[Fi
         cost = nothing, weight * (float(left.mean()) + max(floor, ALIKE) ** 2)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
-        if len(found) <= 1 and float(left.mean()) < max(floor, ALIKE) ** 2:
+        other_move = any(each.kind == "different" for each in found)
+        if len(found) <= 1 and not other_move and float(left.mean()) < max(floor, ALIKE) ** 2:
             break  # no other frame explains more with less
     assert best is not None
     _, explanations, left, (path, wanted) = best

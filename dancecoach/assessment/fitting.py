@@ -249,10 +249,10 @@ def _stiff(path: Floats, extended: Floats) -> _Fit | None:
     lost = float(((_inner(extended) - path) * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
     amount = min(max(lost, 0.0), 1.0) * 100
     softly = [
-        extended - gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
+        (cut, extended - gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest"))
         for cut in (0.5, 0.7, 1.0, _QUICK, 2.2)
     ]
-    for quick in (sharp, *softly):
+    for cut, quick in ((0.0, sharp), *softly):
         slow = extended - quick
         inner = _inner(quick)
         energy = float((inner**2).sum())
@@ -261,7 +261,8 @@ def _stiff(path: Floats, extended: Floats) -> _Fit | None:
         scale = float((inner * (path - _inner(slow))).sum()) / energy
         if not 0.0 <= scale < 1.0:
             continue
-        fit = _fit("stiff", amount, path, slow + scale * quick)
+        # A soft filter at the rubric's edge is told by its own share, any other one by what it did above the edge.
+        fit = _fit("stiff", (1 - scale) * 100 if cut == _QUICK else amount, path, slow + scale * quick)
         if best is None or fit.error < best.error:
             best = fit
     return best
