@@ -131,12 +131,15 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         timed = (_late(path, predicted, lags, errors), _uneven(path, predicted, lags, errors))
         tremor = _shaky(bool(found), path, predicted)
         fits = [fit for fit in (*timed, tremor, *(kind(path, predicted) for kind in kinds)) if fit is not None]
-        fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
+        helps = before.mean() * (1 - _HELPS)
+        fits = [
+            fit
+            for fit in fits
+            if all(fit.kind != other.kind for other in found) and fit.error * math.sqrt(PENALTY[fit.kind]) <= helps
+        ]
         if not fits:
             break
         best = min(fits, key=lambda fit: (fit.error + max(floor, ALIKE) ** 2) * PENALTY[fit.kind])
-        if best.error * math.sqrt(PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
-            break
         after = _error(path, _inner(best.predicted))
         share = 1 - best.error / before.mean()
         found.append(Explanation(best.kind, best.amount, float(share), np.maximum(before - after, 0.0)))
@@ -367,14 +370,17 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
     for start, stop in _pieces(still.astype(np.float64)):
         if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
             continue
-        # It begins where the two part, and the way back to where one should be belongs to it.
+        # It begins where the two part; the way there and back to where one should be belongs to it.
         apart_from = max(ALIKE**2, 0.003 * float(apart[start:stop].max()))
         parted = np.flatnonzero(apart[start:stop] > apart_from)
         first = start + int(parted[0]) if len(parted) else start
         last = stop
         while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > apart_from:
             last += 1
-        taken[max(0, first - int(_EDGE * RATE)) : last + 5] = True
+        begun = first
+        while begun > max(start - int(_BACK * RATE), 0) and apart[begun - 1] > apart_from:
+            begun -= 1
+        taken[max(0, begun - int(_EDGE * RATE)) : last + 5] = True
         held += last - first
     if held == 0:
         return None
