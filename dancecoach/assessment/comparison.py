@@ -237,7 +237,8 @@ def _of_the_legs(
     if left_over > _COMMON * error:
         return [], set()
     alone = [explain(path, wanted, floor)[0] for path, wanted in pairs]
-    if all(found and found[0].kind in ("late", "posture") and found[0].share > 1 - _COMMON for found in alone):
+    timed = ("late", "uneven", "posture")
+    if all(found and found[0].kind in timed and found[0].share > 1 - _COMMON for found in alone):
         return [], set()
     moved = common - common.mean(axis=0)
     where = (common**2).sum(axis=1)
