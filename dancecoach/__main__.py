@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import logging.handlers
+import math
 import os
 import sys
 import time
@@ -646,7 +647,8 @@ def _bench_partner(options: argparse.Namespace) -> int:
 
 
 def _bench_assessment(options: argparse.Namespace) -> int:
-    from dancecoach.training import corpus, evaluate_comparison, evaluate_recognition
+    from dancecoach.assessment.encoders import load_encoders
+    from dancecoach.training import corpus, evaluate_comparison, evaluate_recognition, evaluate_saliency
 
     _require_writable(options.json)
     taken: dict[str, list[corpus.Take]] = {}
@@ -657,6 +659,7 @@ def _bench_assessment(options: argparse.Namespace) -> int:
     table = sys.stderr if options.json == "-" else sys.stdout
     figures = evaluate_comparison.run(takes, options.seconds, table)
     figures["recognised"] = evaluate_recognition.run(takes, options.seconds, table)
+    figures["saliency"] = evaluate_saliency.run(load_encoders(kept=math.inf), takes, options.seconds, table)
     if options.json is not None:
         _write_json(figures, options.json)
     return 0

@@ -35,6 +35,8 @@ from dancecoach.types import BodyPart, FaultKind, Grade, Level
 GRADES: tuple[tuple[float, Grade], ...] = ((85.0, "A"), (70.0, "B"), (55.0, "C"), (40.0, "D"), (-math.inf, "E"))
 LEVELS: tuple[tuple[float, Level], ...] = ((80.0, "expert"), (60.0, "intermediate"), (-math.inf, "beginner"))
 
+SURE_LEVEL = 0.6  # probability below which no level is said
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -103,9 +105,11 @@ def grade_of(mean: float) -> Grade:
     return next(grade for least, grade in GRADES if mean >= least)
 
 
-def level_of(mean: float) -> Level:
-    """Return the level of a quality."""
-    return next(level for least, level in LEVELS if mean >= least)
+def sure_level(mean: float, variance: float) -> tuple[Level, float] | None:
+    """Return the likeliest level of a quality with its probability; None where that is below `SURE_LEVEL`."""
+    probabilities = level_probabilities(mean, variance)
+    likeliest = max(probabilities, key=lambda name: probabilities[name])
+    return (likeliest, probabilities[likeliest]) if probabilities[likeliest] >= SURE_LEVEL else None
 
 
 def level_probabilities(mean: float, variance: float) -> Mapping[Level, float]:

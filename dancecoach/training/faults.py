@@ -277,7 +277,10 @@ def _windows(times: Floats, joints: Floats, fault: Fault, rng: np.random.Generat
     inside = np.zeros(len(times))
     for start, stop in itertools.pairwise(_eights(times, beats)):
         length = min(share, 1.0) * (stop - start)
-        usual = float(speed[(times >= start) & (times < stop)].mean()) if share > 0 else 0.0
+        within = (times >= start) & (times < stop)
+        if not within.any() or share <= 0:
+            continue
+        usual = float(speed[within].mean())
         most, best = -1.0, np.zeros(len(times), dtype=bool)
         for _ in range(_DRAWS):
             first = start + rng.uniform(0, max(stop - start - length, 0.0))
