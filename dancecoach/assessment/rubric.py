@@ -12,9 +12,9 @@ faults; it was not agreed with examiners.
 | fault | amount | full | cost |
 |---|---|---|---|
 | late, early | ms of the limb against the beat or the reference | 250 | 0.8 |
-| uneven | ms, standard deviation of single movements | 120 | 0.7 |
+| uneven | ms, standard deviation of the lateness of single movements | 120 | 0.7 |
 | small | % of the movement's size missing | 80 | 0.8 |
-| stiff | % of the quick part (above 1.5 Hz) of the movement missing | 80 | 0.6 |
+| stiff | % of the movement's quick part (what a low-pass at 1.5 Hz leaves out) missing | 80 | 0.6 |
 | shaky | cm, root mean square of what trembles above 3 Hz at the end of the limb | 3 | 0.8 |
 | off_balance | cm, root mean square of the sway of the trunk over the feet | 10 | 0.7 |
 | asymmetric | % by which one side moves less than the other | 80 | 0.7 |

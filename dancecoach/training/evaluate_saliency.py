@@ -33,7 +33,7 @@ _STRENGTH = 0.5  # of the rubric's full amount
 _QUARTERS = 4
 _HIDDEN = 0.1  # visibility of what is hidden
 _SMALLEST = 1e-9
-_WORDS = {
+WORDS = {
     "limbs_replaced": "deductions of limbs against replacing them, rank correlation",
     "limbs_deductions": "deductions of limbs against hiding them",
     "limbs_map": "the encoder's map of limbs against hiding them",
@@ -223,6 +223,6 @@ def run(encoders: Encoders, takes: Sequence[Take], seconds: float, out: TextIO) 
         return {"eight_counts": 0.0}
     figures = table(found)
     print(f"without a reference, {len(found)} eight-counts with a fault in a limb", file=out)
-    for name, words in _WORDS.items():
+    for name, words in WORDS.items():
         print(f"  {words:62}{figures[name]:6.2f}", file=out)
     return figures

@@ -16,9 +16,7 @@ from tests.support.assessing import room, salsa
 
 @pytest.mark.parametrize("part", ["left_arm", "right_leg", "torso"])
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
-def test_as_much_of_the_quick_part_is_missing_as_was_asked_for(
-    recordings: Path, part: BodyPart, share: float
-) -> None:
+def test_as_much_of_the_quick_part_is_missing_as_asked_for(recordings: Path, part: BodyPart, share: float) -> None:
     track = salsa(recordings)
     fault = Fault(part, "stiff", share * RULES["stiff"].full)
     stiff = inject(track.times, room(track), [fault], np.random.default_rng(0))
