@@ -348,8 +348,8 @@ amount in one limb; mean rank correlations within an eight-count, over the five 
 
 "Replacing" gives the heads and the map a limb's usual faultless numbers; "hiding" tells the encoder that its joints
 are not seen. The maps say well what the heads make of their numbers. Hidden limbs say little: what is not seen looks
-to the networks like a limb that is held still, so points are lost and not given back. No mixture points to the
-limb at fault more often than deductions do, so those stay; with a reference it has most of the saliency."""
+to the networks like a limb that is held still, so points are lost and not given back. No mixture was seen to find the
+limb at fault plainly more often than deductions do, so those stay; with a reference it has most of the saliency."""
 
 
 def _music(music: Mapping[str, Any]) -> str:
