@@ -18,7 +18,7 @@ from dancecoach.assessment.choreography import Choreography, Placed, place, step
 from dancecoach.assessment.comparison import Comparison, chain_of, compare
 from dancecoach.assessment.encoders import Judgement
 from dancecoach.assessment.kinematics import body_of
-from dancecoach.assessment.rubric import RULES, grade_of, level_probabilities, score, severity
+from dancecoach.assessment.rubric import RULES, grade_of, score, severity, sure_level
 from dancecoach.types import (
     JOINT_COUNT,
     Assessment,
@@ -39,18 +39,18 @@ BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at 
 # uncertain, so that nine of ten intervals hold the rubric's truth about known faults.
 _SD, _SD_MONOCULAR = 1.0, 5.0
 _UNSURE: Mapping[FaultKind, float] = {
-    "late": 0.1,
-    "early": 0.1,
-    "uneven": 0.75,
-    "small": 0.05,
-    "stiff": 0.65,
-    "shaky": 0.1,
-    "off_balance": 0.12,
+    "late": 0.05,
+    "early": 0.05,
+    "uneven": 0.35,
+    "small": 0.1,
+    "stiff": 0.3,
+    "shaky": 0.15,
+    "off_balance": 0.08,
     "asymmetric": 0.08,
-    "no_level_change": 0.25,
+    "no_level_change": 0.08,
     "posture": 0.05,
-    "missed": 0.3,
-    "different": 0.25,
+    "missed": 0.15,
+    "different": 0.2,
 }
 _UNSURE_MONOCULAR = 2.0  # times as much
 # Points of standard deviation beyond which a movement judged by itself is not given points. Through one camera the
@@ -146,7 +146,11 @@ class Assessor:
             return Assessment(Quality(reason="this is not dancing"), tuple(said))
         if judgement.variance > (_VAGUE_MONOCULAR if track.monocular else _VAGUE) ** 2:
             return Assessment(Quality(reason=_UNSURE_ALONE), tuple(said), found)
-        quality = _quality(judgement.mean, judgement.variance, against=False)
+        mean, variance = judgement.mean, judgement.variance
+        for cue in timing:
+            # The networks can hardly tell lateness from a movement alone, so what was measured against music counts.
+            mean, variance = _less(mean, variance, cue.severity, _UNSURE[cue.fault])
+        quality = _quality(mean, variance, against=False)
         said += _level(quality, said)
         return Assessment(quality, tuple(said), found, judgement.saliency)
 
@@ -184,6 +188,12 @@ def _variance(faults: Sequence[tuple[BodyPart, FaultKind, float]], compared: Com
     return total
 
 
+def _less(mean: float, variance: float, severity_points: float, unsure: float) -> tuple[float, float]:
+    """Return mean and variance of a quality after a fault that alone costs these points, `unsure` a share of them."""
+    left = 1.0 - severity_points / 100.0
+    return mean * left, variance * left**2 + (unsure * severity_points * mean / 100.0) ** 2
+
+
 def _own(grid: BeatGrid | None) -> bool:
     """Whether the beats are the movement's own, against which nothing can be late."""
     return grid is not None and grid.source == "motion"
@@ -201,9 +211,8 @@ def _quality(mean: float, variance: float, against: bool) -> Quality:
 def _level(quality: Quality, said: Sequence[Label]) -> list[Label]:
     if quality.mean is None or quality.variance is None or any(label.attribute == "level" for label in said):
         return []
-    probabilities = level_probabilities(quality.mean, quality.variance)
-    likeliest = max(probabilities, key=lambda name: probabilities[name])
-    return [Label("level", likeliest, probabilities[likeliest])]
+    found = sure_level(quality.mean, quality.variance)
+    return [] if found is None else [Label("level", *found)]
 
 
 def _labels(judgement: Judgement, said: set[str]) -> list[Label]:

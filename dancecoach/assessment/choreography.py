@@ -26,6 +26,7 @@ from dancecoach.types import MIRROR_JOINTS, BeatGrid, Floats, PoseTrack, Primiti
 
 _KNOWN = 0.36  # rad, distance up to which a movement is that of a choreography
 _SURE = 0.25  # rad, distance at which nobody doubts
+_CORE = 0.15  # rad of `Found.core`, up to which a dancer makes other moves in the movement asked for, not another one
 _APART = 1.2  # times the distance that any other place has to have, where somebody may doubt
 _PACE = 0.03  # of the speed, by which both may differ that danced to the same music
 _FAR = 0.45  # s; later than that is not looked for
@@ -122,11 +123,12 @@ def place(
     if doubtful and not surely:
         return None
     likely = float(np.clip((_KNOWN - distance) / (_KNOWN - _SURE), 0.0, 1.0)) * 0.5 + 0.5
-    if _over(primitive, choreography) and distance > _SURE:
+    if _over(primitive, choreography) and distance > _SURE and found.core > _CORE:
         return None
     anchors, timed = _anchors(primitive, grid, choreography, found)
     number = choreography.number_at(float(np.interp(primitive.start, *anchors)))
-    return Placed(choreography, number, found.mirrored, likely if distance <= _KNOWN else 0.0, anchors, timed)
+    known_again = distance <= _KNOWN or found.core <= _CORE
+    return Placed(choreography, number, found.mirrored, likely if known_again else 0.0, anchors, timed)
 
 
 def _over(primitive: Primitive, choreography: Choreography) -> bool:

@@ -25,7 +25,7 @@ _DEPTH = 0.25  # weight of the axis that one camera cannot see well
 _VISIBLE = 0.5
 _MOVES = 0.015  # m, root mean square; a limb of the reference that moves less does not move
 _COMMON = 0.3  # of the legs' error that a sway or a change of level leaves
-_LEVEL = 0.012  # m, standard deviation of the hips' height from which there is a change of level
+_LEVEL, _LEVEL_MONOCULAR = 0.005, 0.012  # m, standard deviation of the hips' height from which its level changes
 _LEVELLED = 0.85  # of the reference's change of level
 _SAME = 0.4  # by which amounts differ that are one fault of the body, of their median
 _ALL_SHAKE = 3  # limbs that tremble together only where measuring does
@@ -226,17 +226,19 @@ def _of_the_legs(
     """
     if "left_leg" not in paths or "right_leg" not in paths:
         return [], set()
+    least = _LEVEL if floor < _FLOOR_MONOCULAR else _LEVEL_MONOCULAR
     pairs = [paths["left_leg"][0], paths["right_leg"][0]]
     ankles = [(path - _inner(wanted))[:, 1] for path, wanted in pairs]
     common = (ankles[0] + ankles[1]) / 2
     error = sum(float((each**2).sum(axis=1).mean()) for each in ankles)
     left_over = sum(float(((each - common) ** 2).sum(axis=1).mean()) for each in ankles)
     if error < 2 * floor**2:
-        return _of_the_height(*heights), set()
+        return _of_the_height(*heights, least), set()
     if left_over > _COMMON * error:
         return [], set()
     alone = [explain(path, wanted, floor)[0] for path, wanted in pairs]
-    if all(found and found[0].kind in ("late", "posture") and found[0].share > 1 - _COMMON for found in alone):
+    timed = ("late", "uneven", "posture")
+    if all(found and found[0].kind in timed and found[0].share > 1 - _COMMON for found in alone):
         return [], set()
     moved = common - common.mean(axis=0)
     where = (common**2).sum(axis=1)
@@ -248,7 +250,7 @@ def _of_the_legs(
     if level <= across:
         return [Finding("body", "off_balance", math.sqrt(across) * 100, share, where)], {"left_leg", "right_leg"}
     danced, wanted_height = (detrend(each) for each in heights)
-    if wanted_height.std() < _LEVEL:
+    if wanted_height.std() < least:
         return [], set()
     slope = float((danced * wanted_height).sum() / (wanted_height**2).sum())
     if slope >= 1.0:
@@ -257,10 +259,10 @@ def _of_the_legs(
     return [found], {"left_leg", "right_leg"}
 
 
-def _of_the_height(danced: Floats, wanted: Floats) -> list[Finding]:
+def _of_the_height(danced: Floats, wanted: Floats, least: float) -> list[Finding]:
     """Return a missing change of level where the whole body was kept at one height, legs and all."""
     danced, wanted = detrend(danced), detrend(wanted)
-    if wanted.std() < _LEVEL:
+    if wanted.std() < least:
         return []
     slope = max(float((danced * wanted).sum() / (wanted**2).sum()), 0.0)
     left = danced - slope * wanted
@@ -282,7 +284,8 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> tuple[list[Fi
         cost = nothing, weight * (float(left.mean()) + max(floor, ALIKE) ** 2)
         if best is None or cost < best[0]:
             best = cost, found, left, pair
-        if len(found) <= 1 and float(left.mean()) < max(floor, ALIKE) ** 2:
+        other_move = any(each.kind == "different" for each in found)
+        if len(found) <= 1 and not other_move and float(left.mean()) < max(floor, ALIKE) ** 2:
             break  # no other frame explains more with less
     assert best is not None
     _, explanations, left, (path, wanted) = best

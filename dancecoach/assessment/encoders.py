@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +41,14 @@ log = logging.getLogger(__name__)
 MODELS = Path(__file__).resolve().parent.parent.parent / "models"
 FRAMES = 2  # of 30 a second, in one step of the encoder
 KEPT = 12.0  # s of a live stream that can still be judged
+_LATE_START = 0.2  # s by which what is remembered may begin late
 _LEAST = 24  # frames of a primitive, below which nothing is said of it
 _PROVIDERS = ("CUDAExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
 _REMEDY = "Install dancecoach again."
 
 Array = NDArray[np.float32]
+_Cells = Mapping[BodyPart, Mapping[FaultKind, float]]
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +319,29 @@ class Judge:
         )
 
 
+def together(now: Judgement, before: Judgement) -> Judgement:
+    """Return the mean of two judgements; embedding, distance and MSR are those of `now`."""
+
+    def each(one: _Cells, other: _Cells) -> _Cells:
+        return {part: _mean(row, other[part]) for part, row in one.items()}
+
+    return replace(
+        now,
+        mean=0.5 * (now.mean + before.mean),
+        variance=0.5 * (now.variance + before.variance) + 0.25 * (now.mean - before.mean) ** 2,
+        part_deductions=_mean(now.part_deductions, before.part_deductions),
+        saliency=0.5 * (now.saliency + before.saliency),
+        kinds=each(now.kinds, before.kinds),
+        amounts=each(now.amounts, before.amounts),
+        styles=_mean(now.styles, before.styles),
+        dancing=0.5 * (now.dancing + before.dancing),
+    )
+
+
+def _mean(one: Mapping[_Key, float], other: Mapping[_Key, float]) -> dict[_Key, float]:
+    return {key: 0.5 * (value + other[key]) for key, value in one.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Encoders:
     """Whatever networks could be loaded, and the `reason` where some could not; `provider` they run on."""
@@ -327,10 +353,19 @@ class Encoders:
     provider: str = ""
 
     def judge_span(self, start: float, stop: float) -> Judgement | None:
-        """Return the judgement of what was seen, and heard, from `start` to `stop` s; None where it is too little."""
+        """Return the judgement of what was seen, and heard, from `start` to `stop` s; None where it is too little.
+
+        Where what was before is remembered, the span that begins half its length earlier has a say of half: points
+        then depend less on where in a movement an eight-count happens to begin.
+        """
         if self.motion is None or self.judge is None or (seen := self.motion.seen(start, stop)) is None:
             return None
-        return self.judge.judge(seen, None if self.music is None else self.music.rate(seen))
+        now = self.judge.judge(seen, None if self.music is None else self.music.rate(seen))
+        half = (stop - start) / 2
+        before = self.motion.seen(start - half, stop - half)
+        if before is None or before.times[0] > start - half + _LATE_START:
+            return now
+        return together(now, self.judge.judge(before))
 
     def judge_track(
         self, track: PoseTrack, grid: BeatGrid | None, spans: Iterable[tuple[float, float]]

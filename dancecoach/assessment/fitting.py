@@ -38,13 +38,19 @@ MARGIN = 36  # steps on either side of the eight-count that the reference is kno
 _LONGEST = 27  # steps of lateness that are looked for; less than a beat at 130 BPM
 _QUICK = 1.5  # Hz, from which a movement is quick
 _TREMBLE = 3.0  # Hz, from which a difference is a tremor
-_QUICKLY = butter(3, _QUICK, "highpass", fs=RATE, output="sos")
+_SLOWLY = butter(3, _QUICK, "lowpass", fs=RATE, output="sos")
 _TREMBLING = butter(3, _TREMBLE, "highpass", fs=RATE, output="sos")
-_PASSING = 1.6  # lateness passes from one movement to the next and spreads less in between; fitted on known faults
+# Lateness passes from one movement to the next and spreads less in between: of movements that are each late by chance
+# with a standard deviation of 1, the lateness while moving has one of 1 / PASSING; the mean of 106 eight-counts.
+PASSING = 1.5
 _EVERY = 3  # steps; lateness is looked for at every third
 _BEND = 0.001  # of the usual error; what a change of lateness by one step costs
 _STILL = 0.2  # of the usual speed
+_AT_EASE, _MOSTLY = 0.15, 0.3  # of the usual sway, where there is none; of the time
+_STEADILY = 0.5  # of a tremor's size that it has in its quietest quarter, if it is one
+_QUIET = 0.1  # s, over which a tremor's size is told
 _SHORTEST = 0.25  # s of a missed or different move
+_SHARP = 0.04  # s, standard deviation of the smoothing in which another move begins and ends
 _EDGE = 0.1  # s before a missed move in which it begins
 _BACK = 0.5  # s after it in which one may catch up
 ALIKE = 0.003  # m; explanations that leave so little leave alike
@@ -111,7 +117,7 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         Whether a slow sway is an explanation.
     """
     kinds: list[Callable[[Floats, Floats], _Fit | None]] = [
-        functools.partial(_small, reference), _stiff, _posture, _shaky, _missed, _different,
+        functools.partial(_small, reference), _stiff, _posture, _missed, _different,
     ]  # fmt: skip
     if sway:
         kinds.append(_sway)
@@ -123,13 +129,17 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
             break
         lags, errors = _lags(path, predicted)
         timed = (_late(path, predicted, lags, errors), _uneven(path, predicted, lags, errors))
-        fits = [fit for fit in (*timed, *(kind(path, predicted) for kind in kinds)) if fit is not None]
-        fits = [fit for fit in fits if all(fit.kind != other.kind for other in found)]
+        tremor = _shaky(bool(found), path, predicted)
+        fits = [fit for fit in (*timed, tremor, *(kind(path, predicted) for kind in kinds)) if fit is not None]
+        helps = before.mean() * (1 - _HELPS)
+        fits = [
+            fit
+            for fit in fits
+            if all(fit.kind != other.kind for other in found) and fit.error * math.sqrt(PENALTY[fit.kind]) <= helps
+        ]
         if not fits:
             break
         best = min(fits, key=lambda fit: (fit.error + max(floor, ALIKE) ** 2) * PENALTY[fit.kind])
-        if best.error * math.sqrt(PENALTY[best.kind]) > before.mean() * (1 - _HELPS):
-            break
         after = _error(path, _inner(best.predicted))
         share = 1 - best.error / before.mean()
         found.append(Explanation(best.kind, best.amount, float(share), np.maximum(before - after, 0.0)))
@@ -235,17 +245,17 @@ def _turned_less(path: Floats, extended: Floats, centre: Floats, above: tuple[in
 
 
 def _stiff(path: Floats, extended: Floats) -> _Fit | None:
-    """Fit a loss of what is quick, by soft filters of several edges and a sharp one; told of the rubric's band."""
+    """Fit a loss of what is quick, by soft filters of several edges and a sharp one, in the rubric's terms."""
     best: _Fit | None = None
-    sharp = sosfiltfilt(_QUICKLY, extended, axis=0)
-    wanted, danced = _inner(sharp), sosfiltfilt(_QUICKLY, path, axis=0)
-    lost = 1 - float((danced * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
+    sharp = extended - sosfiltfilt(_SLOWLY, extended, axis=0)
+    wanted = _inner(sharp)
+    lost = float(((_inner(extended) - path) * wanted).sum()) / max(float((wanted**2).sum()), 1e-12)
     amount = min(max(lost, 0.0), 1.0) * 100
     softly = [
-        extended - gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest")
+        (cut, extended - gaussian_filter1d(extended, 0.1325 / cut * RATE, axis=0, mode="nearest"))
         for cut in (0.5, 0.7, 1.0, _QUICK, 2.2)
     ]
-    for quick in (sharp, *softly):
+    for cut, quick in ((0.0, sharp), *softly):
         slow = extended - quick
         inner = _inner(quick)
         energy = float((inner**2).sum())
@@ -254,7 +264,8 @@ def _stiff(path: Floats, extended: Floats) -> _Fit | None:
         scale = float((inner * (path - _inner(slow))).sum()) / energy
         if not 0.0 <= scale < 1.0:
             continue
-        fit = _fit("stiff", amount, path, slow + scale * quick)
+        # A soft filter at the rubric's edge is told by its own share, any other one by what it did above the edge.
+        fit = _fit("stiff", (1 - scale) * 100 if cut == _QUICK else amount, path, slow + scale * quick)
         if best is None or fit.error < best.error:
             best = fit
     return best
@@ -274,19 +285,27 @@ def _rotation(source: Floats, target: Floats) -> Floats:
     return np.asarray(left @ np.diag([1.0, 1.0, sign]) @ right)
 
 
-def _shaky(path: Floats, extended: Floats) -> _Fit | None:
+def _shaky(besides: bool, path: Floats, extended: Floats) -> _Fit | None:
+    """Fit what trembles; `besides` another explanation only what does so without pause."""
     danced, wanted = (sosfiltfilt(_TREMBLING, each, axis=0) for each in (path, _inner(extended)))
     if (danced**2).sum() < (wanted**2).sum():
         return None  # less than there should be is no tremor
     tremor = danced - wanted
-    amount = float(np.sqrt((tremor[:, -1] ** 2).sum(axis=1).mean())) * 100
-    if path.shape[1] >= 5:  # the torso ends in head and shoulders
-        amount = float(np.sqrt((tremor[:, 4] ** 2).sum(axis=1).mean())) * 100
+    end = tremor[:, 4 if path.shape[1] >= 5 else -1]  # the torso ends in head and shoulders
+    squares = (end**2).sum(axis=1)
+    amount = math.sqrt(float(squares.mean())) * 100
+    if besides:
+        size = np.sqrt(gaussian_filter1d(squares, _QUIET * RATE, mode="nearest"))
+        if float(np.percentile(size, 25)) * 100 < _STEADILY * amount:
+            return None  # what another explanation left where it begins and ends
     return _with_inner("shaky", amount, path, extended, tremor)
 
 
 def _sway(path: Floats, extended: Floats) -> _Fit | None:
     difference = path - _inner(extended)
+    apart = np.sqrt((difference**2).sum(axis=2).mean(axis=1))
+    if (apart < _AT_EASE * math.sqrt(float((apart**2).mean()))).mean() > _MOSTLY:
+        return None  # who sways does so all the time
     slow = gaussian_filter1d(difference, 0.1325 / _QUICK * RATE, axis=0, mode="nearest")
     slow = slow - slow.mean(axis=0)
     slow[..., 1] = 0.0
@@ -322,7 +341,7 @@ def _uneven(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fi
     mean = float(np.average(delay, weights=weight))
     spread = float(np.sqrt(np.average((delay - mean) ** 2, weights=weight)))
     return _fit(
-        "uneven", _PASSING * spread / RATE * 1000, path, _shifted(extended, np.pad(delay, MARGIN, mode="edge"))
+        "uneven", PASSING * spread / RATE * 1000, path, _shifted(extended, np.pad(delay, MARGIN, mode="edge"))
     )
 
 
@@ -351,24 +370,22 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
     for start, stop in _pieces(still.astype(np.float64)):
         if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
             continue
-        # It begins where the two part, and the way back to where one should be belongs to it.
+        # It begins where the two part; the way there and back to where one should be belongs to it.
         apart_from = max(ALIKE**2, 0.003 * float(apart[start:stop].max()))
         parted = np.flatnonzero(apart[start:stop] > apart_from)
         first = start + int(parted[0]) if len(parted) else start
         last = stop
         while last < min(stop + int(_BACK * RATE), len(path)) and apart[last] > apart_from:
             last += 1
-        taken[max(0, first - int(_EDGE * RATE)) : last + 5] = True
+        begun = first
+        while begun > max(start - int(_BACK * RATE), 0) and apart[begun - 1] > apart_from:
+            begun -= 1
+        taken[max(0, begun - int(_EDGE * RATE)) : last + 5] = True
         held += last - first
     if held == 0:
         return None
-    fit = _given_up("missed", taken, path, extended, 0.0)
+    fit = _given_up("missed", taken, path, extended)
     return fit and _Fit(fit.kind, (held / len(path)) * 100, fit.predicted, fit.error)
-
-
-def _number(taken: Floats) -> int:
-    """Return how many ends the pieces of `taken` (T,) have inside."""
-    return int(np.count_nonzero(np.diff(np.asarray(taken, dtype=np.int64))))
 
 
 def _different(path: Floats, extended: Floats) -> _Fit | None:
@@ -389,14 +406,20 @@ def _different(path: Floats, extended: Floats) -> _Fit | None:
         missed = _missed(path, extended)
         if missed is not None and missed.error < 0.5 * float(_error(path, inner).mean()):
             return None  # not another move but none
-    return _given_up("different", taken, path, extended, -0.06 * RATE * _number(taken) / len(path))
+    fit = _given_up("different", taken, path, extended)
+    if fit is None:
+        return None
+    # Smoothing widened the pieces; a move begins and ends where one is half way to the other.
+    far = gaussian_filter1d(np.sqrt(_error(path, inner)), _SHARP * RATE, mode="nearest")
+    lasted = 0
+    for start, stop in _pieces(taken.astype(np.float64)):
+        beyond = np.flatnonzero(far[start:stop] > 0.5 * float(np.median(far[start:stop])))
+        lasted += int(beyond[-1] - beyond[0]) + 1
+    return _Fit(fit.kind, 100.0 * lasted / len(path), fit.predicted, fit.error)
 
 
-def _given_up(kind: FaultKind, taken: Floats, path: Floats, extended: Floats, edges: float) -> _Fit | None:
-    """Return the fit that leaves out the steps in `taken` (T,); what is left is said of the others.
-
-    `edges` is added to the share, for what was taken too much at the ends.
-    """
+def _given_up(kind: FaultKind, taken: Floats, path: Floats, extended: Floats) -> _Fit | None:
+    """Return the fit that leaves out the steps in `taken` (T,); what is left is said of the others."""
     inside = np.asarray(taken, dtype=bool)
     share = float(inside.mean())
     if not 0.0 < share < 0.95:
@@ -404,4 +427,4 @@ def _given_up(kind: FaultKind, taken: Floats, path: Floats, extended: Floats, ed
     predicted = extended.copy()
     predicted[MARGIN:-MARGIN][inside] = path[inside]
     error = float(_error(path, _inner(predicted)).mean()) / (1 - share)
-    return _Fit(kind, max(share + edges, 0.0) * 100, predicted, error)
+    return _Fit(kind, share * 100, predicted, error)

@@ -19,6 +19,8 @@ _MIRRORED = [_BONES.index(MIRROR_JOINTS[joint]) for joint in _BONES]
 _WEIGHTS = np.sqrt([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0])
 _NEAR = 0.45  # s; as late as is looked for
 _AS_GOOD = 1.1, 0.035  # of the least distance, and rad more, up to which a place is as good
+_LIMBS = ((0, 1, 2, 7, 8), (3, 5), (4, 6), (9, 11), (10, 12))  # of `_BONES`
+_CORE = 0.6  # of limbs and moments
 _PLAINLY = 0.8  # of the unmirrored distance that the mirrored one has to be below
 
 
@@ -27,7 +29,7 @@ class Found:
     """The best place: `start` s in the longer one, `speed` of the shorter (1.1 is faster), `mirrored`, `distance`.
 
     `distance` is the root mean square angle between bones, rad; `others` the least distance anywhere else (more than
-    half the length away).
+    half the length away); `core` the distance of the limbs and moments that agree best, three fifths of all.
     """
 
     start: float
@@ -35,6 +37,7 @@ class Found:
     mirrored: bool
     distance: float
     others: float
+    core: float
 
 
 class Postures:
@@ -116,6 +119,22 @@ def _refined(
     return place, speed, distance
 
 
+def _core(
+    dancer: Postures, span: tuple[float, float], longer: Postures, mirrored: bool, found: tuple[float, float]
+) -> float:
+    """Return the distance of what agrees best: a limb that does something else for a while does not count there."""
+    start, stop = span
+    place, speed = found
+    count = max(8, round((stop - start) * 2 * _RATE))
+    own = dancer.sampled(np.linspace(start, stop, count, endpoint=False))
+    seen = longer.sampled(np.linspace(place, place + (stop - start) * speed, count, endpoint=False))
+    squares = ((seen - (_mirror(own) if mirrored else own)) ** 2).sum(axis=2)
+    cells = np.stack(
+        [squares[:, limb].sum(axis=1) / float((_WEIGHTS[list(limb)] ** 2).sum()) for limb in _LIMBS], axis=1
+    ).ravel()
+    return float(np.sqrt(np.sort(cells)[: int(_CORE * len(cells))].mean()))
+
+
 def locate(
     dancer: Postures, start: float, stop: float, longer: Postures, expected: float | None = None
 ) -> Found | None:
@@ -160,4 +179,5 @@ def locate(
     place, speed, distance = _refined(dancer, (start, stop), longer, mirrored, (place, speed, distance))
     away = np.abs(places[: len(course)] - place) > (stop - start) / 2
     others = float(course[away].min()) if away.any() else np.inf
-    return Found(place, speed, mirrored, distance, others)
+    core = _core(dancer, (start, stop), longer, mirrored, (place, speed))
+    return Found(place, speed, mirrored, distance, others, core)

@@ -12,9 +12,9 @@ faults; it was not agreed with examiners.
 | fault | amount | full | cost |
 |---|---|---|---|
 | late, early | ms of the limb against the beat or the reference | 250 | 0.8 |
-| uneven | ms, standard deviation of single movements | 120 | 0.7 |
+| uneven | ms, standard deviation of the lateness of single movements | 120 | 0.7 |
 | small | % of the movement's size missing | 80 | 0.8 |
-| stiff | % of the quick part (above 1.5 Hz) of the movement missing | 80 | 0.6 |
+| stiff | % of the movement's quick part (what a low-pass at 1.5 Hz leaves out) missing | 80 | 0.6 |
 | shaky | cm, root mean square of what trembles above 3 Hz at the end of the limb | 3 | 0.8 |
 | off_balance | cm, root mean square of the sway of the trunk over the feet | 10 | 0.7 |
 | asymmetric | % by which one side moves less than the other | 80 | 0.7 |
@@ -34,6 +34,8 @@ from dancecoach.types import BodyPart, FaultKind, Grade, Level
 
 GRADES: tuple[tuple[float, Grade], ...] = ((85.0, "A"), (70.0, "B"), (55.0, "C"), (40.0, "D"), (-math.inf, "E"))
 LEVELS: tuple[tuple[float, Level], ...] = ((80.0, "expert"), (60.0, "intermediate"), (-math.inf, "beginner"))
+
+SURE_LEVEL = 0.6  # probability below which no level is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,11 @@ def grade_of(mean: float) -> Grade:
     return next(grade for least, grade in GRADES if mean >= least)
 
 
-def level_of(mean: float) -> Level:
-    """Return the level of a quality."""
-    return next(level for least, level in LEVELS if mean >= least)
+def sure_level(mean: float, variance: float) -> tuple[Level, float] | None:
+    """Return the likeliest level of a quality with its probability; None where that is below `SURE_LEVEL`."""
+    probabilities = level_probabilities(mean, variance)
+    likeliest = max(probabilities, key=lambda name: probabilities[name])
+    return (likeliest, probabilities[likeliest]) if probabilities[likeliest] >= SURE_LEVEL else None
 
 
 def level_probabilities(mean: float, variance: float) -> Mapping[Level, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -109,17 +110,13 @@ def _bench_partner(options: argparse.Namespace) -> int:
 
 
 def _bench_assessment(options: argparse.Namespace) -> int:
-    from dancecoach.training import corpus, evaluate_comparison, evaluate_recognition
+    from dancecoach.assessment.encoders import load_encoders
+    from dancecoach.training import bench_assessment
 
     require_writable(options.json)
-    taken: dict[str, list[corpus.Take]] = {}
-    for take in corpus.load(options.folder, held_out=True):
-        if take.dancing:
-            taken.setdefault(take.style, []).append(take)
-    takes = [take for group in taken.values() for take in group[: options.limit]]
     table = sys.stderr if options.json == "-" else sys.stdout
-    figures = evaluate_comparison.run(takes, options.seconds, table)
-    figures["recognised"] = evaluate_recognition.run(takes, options.seconds, table)
+    encoders = load_encoders(kept=math.inf)
+    figures = bench_assessment.run(options.folder, encoders, options.seconds, options.limit, table)
     if options.json is not None:
         write_json(figures, options.json)
     return 0

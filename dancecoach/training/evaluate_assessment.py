@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 
 from dancecoach.assessment.encoders import Encoders, Judgement, MotionEncoder
 from dancecoach.assessment.motion_features import RATE, MotionFeatures
-from dancecoach.assessment.rubric import RULES, level_of
+from dancecoach.assessment.rubric import RULES, sure_level
 from dancecoach.training.assessment_data import STYLES, Take, counts_at, moving_parts
 from dancecoach.training.faults import HELD_OUT, TRAINED, Fault, draw, inject, parts_of, quality_of
 from dancecoach.types import LIMBS, MIRROR_JOINTS, PART_JOINTS, BodyPart, FaultKind, Floats
@@ -56,9 +56,9 @@ class Bench:
     """Judges takes with faults."""
 
     def __init__(self, encoders: Encoders, takes: Sequence[Take], seed: int = 5) -> None:
-        assert encoders.motion is not None and encoders.judge is not None
+        assert encoders.motion is not None
+        self._encoders = encoders
         self._encoder: MotionEncoder = encoders.motion
-        self._judge = encoders.judge
         self.takes = [take for take in takes if spans_of(take)]
         self._seed = seed
 
@@ -72,9 +72,9 @@ class Bench:
         self._encoder.feed(times, features)
         found = []
         for piece, (start, stop) in enumerate(spans_of(take)):
-            seen = self._encoder.seen(start + shift, stop + shift)
-            if seen is not None:
-                found.append(Measured(take, piece, tuple(faults), quality_of(faults), self._judge.judge(seen)))
+            said = self._encoders.judge_span(start + shift, stop + shift)
+            if said is not None:
+                found.append(Measured(take, piece, tuple(faults), quality_of(faults), said))
         return found
 
     def faulty(self, take: Take, faults: Sequence[Fault], salt: int) -> list[Measured]:
@@ -223,7 +223,7 @@ def invariances(bench: Bench) -> dict[str, dict[str, float]]:
         times = np.arange(len(joints)) / RATE
         for faults in ([], draw(rng, TRAINED, moving_parts(joints))):
             danced = inject(times, joints, faults, rng, take.beats)
-            before = {row.piece: row.judgement.mean for row in bench.judge(take, danced)}
+            before = {row.piece: row.judgement for row in bench.judge(take, danced)}
             views = {
                 "mirror": danced[:, list(MIRROR_JOINTS)] * [-1.0, 1.0, 1.0],
                 "smaller by 15 %": danced * 0.85,
@@ -243,7 +243,8 @@ def invariances(bench: Bench) -> dict[str, dict[str, float]]:
             "mean": float(np.mean(values)),
             "p95": float(np.percentile(values, 95)),
             "most": float(np.max(values)),
-            "levels_flipped": float(np.mean(flips[name])),
+            "levels_flipped": float(np.mean(flips[name])) if flips[name] else 0.0,
+            "levels_said": len(flips[name]) / len(values),
         }
         for name, values in moved.items()
     }
@@ -253,13 +254,15 @@ def _compare(
     moved: dict[str, list[float]],
     flips: dict[str, list[bool]],
     name: str,
-    before: Mapping[int, float],
+    before: Mapping[int, Judgement],
     after: Sequence[Measured],
 ) -> None:
     for row in after:
         if row.piece in before:
-            moved[name].append(abs(row.judgement.mean - before[row.piece]))
-            flips[name].append(level_of(row.judgement.mean) != level_of(before[row.piece]))
+            moved[name].append(abs(row.judgement.mean - before[row.piece].mean))
+            levels = [sure_level(each.mean, each.variance) for each in (row.judgement, before[row.piece])]
+            if levels[0] is not None and levels[1] is not None:
+                flips[name].append(levels[0][0] != levels[1][0])
 
 
 def turned_by(joints: Floats, degrees: float) -> Floats:

@@ -2,7 +2,8 @@
 
 Every fault is made on the bones: their vectors in the dancer's own heading, so lengths are kept and a turn stays a
 turn. Feet that a fault of the trunk would lift are put back by bending the knees. Amounts are in the units of
-`dancecoach.assessment.rubric`; kinds in `HELD_OUT` are never trained on.
+`dancecoach.assessment.rubric` and are what the movement shows afterwards (`fault_effects`), not what went into a
+filter; kinds in `HELD_OUT` are never trained on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
+from dancecoach.assessment.fitting import PASSING
 from dancecoach.assessment.kinematics import heading, turned
 from dancecoach.assessment.rubric import RULES, TWINS, score, severity
 from dancecoach.types import JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
@@ -24,12 +26,16 @@ TRAINED: tuple[FaultKind, ...] = ("late", "early", "uneven", "small", "stiff", "
 HELD_OUT: tuple[FaultKind, ...] = ("asymmetric", "off_balance", "no_level_change", "different")
 
 _SLOW = 2.0  # s, standard deviation of the mean around which a movement is large or small
-_STIFF = 1.5  # Hz above which stiffness takes away
+STIFF = 1.5  # Hz above which stiffness takes away
+_ROUNDS, _OVERDONE = 6, 1.5  # of putting lengths back, which gives back some of what was taken; times the quick part
 _TREMBLE = (4.0, 9.0)  # Hz
 _SWAY = (0.25, 1.2)  # Hz
 _BLEND = 0.2  # s in and out of a missed or another move
 _EIGHT = 4.0  # s of an eight-count where no beats are known
 _MOVEMENT = 0.5  # s between two movements where no beats are known
+_DRAWS = 16  # of what chance decides, until the fault shows
+_MOVED = 0.7  # of the usual speed, or of the movement's mean square; less is not missed, or no other move
+_STEEPEST = 0.9  # s of lateness gained in a second
 _PARENTS = np.array(JOINT_PARENTS)
 
 # The joints whose bones (from their parents) a fault of a part changes; the torso carries the arms along.
@@ -136,10 +142,10 @@ def _inject_one(
         delay = amount / 1000.0 * (1 if kind == "late" else -1)
         return _warped(times, joints, part, times - delay)
     if kind == "uneven":
-        return _warped(times, joints, part, times - _jitter(times, amount / 1000.0, rng, beats))
+        return _warped(times, joints, part, times - _lateness(times, joints, fault, rng, beats))
     if kind in ("missed", "different"):
-        share = _windows(times, amount / 100.0, rng, beats, rate)
-        source = _held(times, share) if kind == "missed" else _elsewhere(times, share, rng)
+        share = _windows(times, joints, fault, rng, beats)
+        source = _held(times, share) if kind == "missed" else _elsewhere(times, joints, part, share, rng)
         return _replaced(times, joints, part, source, share)
     if kind == "no_level_change":
         height = joints[:, 0, 1]
@@ -193,30 +199,99 @@ def _warped(times: Floats, joints: Floats, part: BodyPart, when: Floats) -> Floa
     return _rebuilt(joints[:, 0], bones, yaw)
 
 
-def _jitter(times: Floats, deviation: float, rng: np.random.Generator, beats: Floats | None) -> Floats:
-    """Return lateness (T,) s that changes from movement to movement, with this standard deviation."""
+def energy_of(times: Floats, joints: Floats, part: BodyPart) -> Floats:
+    """Return the squared speed (T,) m²/s² of a part's joints (T, 22, 3), summed; of a limb's against the pelvis.
+
+    It weighs lateness: where nothing moves, nothing can be late.
+    """
+    moving = joints if part == "body" else joints - joints[:, :1]
+    velocity = np.gradient(moving[:, list(PART_BONES[part])], times, axis=0)
+    return np.asarray((velocity**2).sum(axis=(1, 2)) + 1e-9)
+
+
+def spread_of(lateness_s: Floats, energy: Floats) -> float:
+    """Return the rubric's amount, ms, of lateness (T,) s over movement of this squared speed (T,)."""
+    mean = float(np.average(lateness_s, weights=energy))
+    return PASSING * 1000.0 * float(np.sqrt(np.average((lateness_s - mean) ** 2, weights=energy)))
+
+
+def _eights(times: Floats, beats: Floats | None) -> Floats:
+    """Return the edges (E,) s of eight-counts."""
+    if beats is not None and len(beats) >= 9:
+        return np.asarray(beats[::8])
+    number = max(1, round((times[-1] - times[0]) / _EIGHT))
+    return np.asarray(np.linspace(times[0], times[-1], number + 1))
+
+
+def course_of(
+    times: Floats, joints: Floats, fault: Fault, rng: np.random.Generator, beats: Floats | None
+) -> Floats | None:
+    """Return what chance decides about a fault over time, (T,), as `inject` decides it with the same `rng`.
+
+    Of an uneven movement its lateness, s; of a missed or another move 1 where it is and 0 elsewhere; else None.
+    """
+    if fault.kind == "uneven":
+        return _lateness(times, joints, fault, rng, beats)
+    return _windows(times, joints, fault, rng, beats) if fault.kind in ("missed", "different") else None
+
+
+def _lateness(times: Floats, joints: Floats, fault: Fault, rng: np.random.Generator, beats: Floats | None) -> Floats:
+    """Return lateness (T,) s that changes from movement to movement, in every eight-count by the fault's amount.
+
+    No movement overtakes the one before it; where the amount would have it so, it is less.
+    """
     inside = beats[(beats >= times[0]) & (beats <= times[-1])] if beats is not None else np.empty(0)
     knots = inside if len(inside) >= 4 else np.arange(times[0], times[-1] + _MOVEMENT, _MOVEMENT)
-    values = rng.standard_normal(len(knots))
-    values = (values - values.mean()) / max(values.std(), 1e-6) * deviation
-    # No movement may overtake the one before it.
+    energy = energy_of(times, joints, fault.part)
+    edges = _eights(times, beats)
+    eights = np.searchsorted(edges[1:-1], knots, side="right")
+    values = np.zeros(len(knots))
+    for eight in range(int(eights.max()) + 1):
+        mine = np.flatnonzero(eights == eight)
+        if len(mine) < 2:
+            continue
+        after = np.arange(len(times))[(times >= knots[mine[0]]) & (times <= knots[mine[-1]])]
+        least = np.inf
+        for _ in range(_DRAWS):
+            drawn = rng.standard_normal(len(mine))
+            drawn -= drawn.mean()
+            course = np.interp(times[after], knots[mine], drawn)
+            drawn *= fault.amount / max(spread_of(course, energy[after]), 1e-6)
+            first = max(mine[0] - 1, 0)
+            row = np.concatenate([values[first : mine[0]], drawn])
+            steepest = float(np.abs(np.diff(row) / np.diff(knots[first : mine[-1] + 1])).max())
+            if steepest < least:
+                least = steepest
+                values[mine] = drawn * min(1.0, _STEEPEST / max(steepest, 1e-9))
+            if least <= _STEEPEST:
+                break
     smooth = np.interp(times, knots, values)
     steepest = float(np.abs(np.gradient(smooth, times)).max())
-    return np.asarray(smooth * min(1.0, 0.9 / max(steepest, 1e-9)))
+    return np.asarray(smooth * min(1.0, 0.95 / max(steepest, 1e-9)))
 
 
-def _windows(times: Floats, share: float, rng: np.random.Generator, beats: Floats | None, rate: float) -> Floats:
-    """Return weights (T,) 0…1 that cover `share` of every eight-count in one piece."""
-    if beats is not None and len(beats) >= 9:
-        edges = beats[::8]
-    else:
-        number = max(1, round((times[-1] - times[0]) / _EIGHT))
-        edges = np.linspace(times[0], times[-1], number + 1)
+def _windows(times: Floats, joints: Floats, fault: Fault, rng: np.random.Generator, beats: Floats | None) -> Floats:
+    """Return weights (T,) 0…1 that cover the amount of every eight-count in one piece, where there is a move."""
+    speed = np.sqrt(energy_of(times, joints, fault.part))
+    share = fault.amount / 100.0
     inside = np.zeros(len(times))
-    for start, stop in itertools.pairwise(edges):
+    for start, stop in itertools.pairwise(_eights(times, beats)):
         length = min(share, 1.0) * (stop - start)
-        first = start + rng.uniform(0, max(stop - start - length, 0.0))
-        inside[(times >= first) & (times < first + length)] = 1.0
+        within = (times >= start) & (times < stop)
+        if not within.any() or share <= 0:
+            continue
+        usual = float(speed[within].mean())
+        most, best = -1.0, np.zeros(len(times), dtype=bool)
+        for _ in range(_DRAWS):
+            first = start + rng.uniform(0, max(stop - start - length, 0.0))
+            window = (times >= first) & (times < first + length)
+            moved = float(speed[window].mean()) if window.any() else 0.0
+            if moved > most:
+                most, best = moved, window
+            if most >= _MOVED * usual:
+                break
+        inside[best] = 1.0
+    rate = (len(times) - 1) / (times[-1] - times[0])
     return np.asarray(gaussian_filter1d(inside, _BLEND / 4 * rate, mode="nearest"))
 
 
@@ -229,13 +304,24 @@ def _held(times: Floats, share: Floats) -> Floats:
     return source
 
 
-def _elsewhere(times: Floats, share: Floats, rng: np.random.Generator) -> Floats:
-    """Return for each frame a time in another place of the same motion."""
+def _elsewhere(times: Floats, joints: Floats, part: BodyPart, share: Floats, rng: np.random.Generator) -> Floats:
+    """Return for each frame a time in another place of the same motion, where another move is made."""
     length = times[-1] - times[0]
-    away = float(rng.uniform(0.3, 0.7)) * length
-    # Back and forth, so that there is no jump at the end.
-    there = (times - times[0] + away) % (2 * length)
-    return np.asarray(times[0] + np.minimum(there, 2 * length - there))
+    limb = joints[:, list(PART_BONES[part])] - joints[:, :1]
+    size = float(((limb - limb.mean(axis=0)) ** 2).sum(axis=2).mean())
+    most, best = -1.0, times
+    for _ in range(_DRAWS):
+        # Back and forth, so that there is no jump at the end.
+        there = (times - times[0] + float(rng.uniform(0.3, 0.7)) * length) % (2 * length)
+        source = times[0] + np.minimum(there, 2 * length - there)
+        other = limb[np.searchsorted(times, source).clip(0, len(times) - 1)]
+        apart = ((other - limb) ** 2).sum(axis=2).mean(axis=1)
+        differing = float(np.average(apart, weights=share + 1e-9))
+        if differing > most:
+            most, best = differing, source
+        if most >= _MOVED * size:
+            break
+    return np.asarray(best)
 
 
 def _replaced(times: Floats, joints: Floats, part: BodyPart, source: Floats, share: Floats) -> Floats:
@@ -273,8 +359,7 @@ def _bent(
         slow = gaussian_filter1d(old, _SLOW * rate, axis=0, mode="nearest")
         new = slow + (old - slow) * (1 - share)
     elif fault.kind == "stiff":
-        smooth = sosfiltfilt(butter(3, _STIFF, "lowpass", fs=rate, output="sos"), old, axis=0)
-        new = smooth + (old - smooth) * (1 - share)
+        new = _stiffened(old, share, rate)
     elif fault.kind == "shaky":
         new = old.copy()
         for limb in LIMBS if part == "body" else (part,):
@@ -286,6 +371,23 @@ def _bent(
         raise ValueError(f"no such fault: {fault.kind}")
     bones[:, changed] = _same_length(new, old)
     return _rebuilt(joints[:, 0], bones, yaw)
+
+
+def quick_of(values: Floats, rate: float) -> Floats:
+    """Return the quick part of values (T, ...): what a zero-phase low-pass at 1.5 Hz leaves out."""
+    return np.asarray(values - sosfiltfilt(butter(3, STIFF, "lowpass", fs=rate, output="sos"), values, axis=0))
+
+
+def _stiffened(bones: Floats, share: float, rate: float) -> Floats:
+    """Return bones (T, N, 3) whose quick part is less by `share`, after their lengths are put back."""
+    quick = quick_of(bones, rate)
+    energy = max(float((quick**2).sum()), 1e-12)
+    taken, new = share, bones
+    for _ in range(_ROUNDS):
+        new = _same_length(bones - taken * quick, bones)
+        missing = float(((bones - new) * quick).sum()) / energy
+        taken = min(taken + (share - missing), _OVERDONE)
+    return new
 
 
 def _noise(count: int, columns: int, rate: float, band: tuple[float, float], rng: np.random.Generator) -> Floats:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from dancecoach.assessment.encoders import load_encoders
+from dancecoach.training import bench_assessment
 from dancecoach.training.assemble_assessment import Encoded, assemble
 from dancecoach.training.assessment_card import write_card, write_card_for_programs
 from dancecoach.training.assessment_data import Take, is_validation, read_corpus
@@ -26,6 +28,7 @@ from dancecoach.training.train_motion import Judge, Recipe, make_pool, read_pool
 _log = logging.getLogger(__name__)
 _VALIDATION_SEED, _VALIDATION_GROUPS = 77, 256
 _TEST_SEED, _TEST_GROUPS = 99, 256
+_SECONDS, _TAKES = 12.0, 4  # of every take, and takes of every style, compared with themselves
 
 _PATIENCE = timedelta(hours=12)  # that the other processes wait for the first one's clips
 
@@ -121,13 +124,15 @@ def measured(plan: Plan, takes: Sequence[Take]) -> None:
     """Measure the networks in `plan.out` on the takes that were kept aside."""
     encoders = load_encoders(plan.out, kept=float("inf"))
     _write(plan.work / "figures.json", evaluate(encoders, [take for take in takes if take.held_out]))
+    compared = bench_assessment.run(plan.data, encoders, _SECONDS, _TAKES, sys.stdout)
+    _write(plan.work / "comparison.json", compared)
 
 
 def finish(plan: Plan, takes: Sequence[Take]) -> None:
     """Write the cards from what lies in `plan.work`."""
     documents = {
         name: json.loads(path.read_text(encoding="utf-8"))
-        for name in ("motion", "variants", "figures", "music", "tables")
+        for name in ("motion", "variants", "figures", "comparison", "music", "tables")
         if (path := plan.work / f"{name}.json").exists()
     }
     digests = {

@@ -10,7 +10,8 @@ import pytest
 from dancecoach.assessment.assessor import Assessor
 from dancecoach.assessment.choreography import Choreography, mirror
 from dancecoach.assessment.rubric import RULES
-from dancecoach.training.faults import Fault, quality_of
+from dancecoach.training.fault_effects import realised
+from dancecoach.training.faults import Fault, course_of, inject, quality_of
 from dancecoach.types import LIMBS, PART_JOINTS, Assessment, BodyPart, FaultKind, PoseTrack, Synchrony
 from tests.support.assessing import eight_count, room, salsa, track_of_room, with_faults
 
@@ -43,6 +44,35 @@ def test_a_single_fault_is_named_with_its_amount(recordings: Path, part: BodyPar
     assert said.quality.mean is not None and said.quality.mean < 97
     if kind != "different":  # where it falls in the eight-counts is drawn
         assert said.quality.mean == pytest.approx(quality_of([fault]), abs=8)
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "share"),
+    [
+        ("left_arm", "stiff", 0.5), ("right_leg", "stiff", 1.0), ("body", "uneven", 0.5), ("torso", "uneven", 0.5),
+        ("right_leg", "uneven", 1.0), ("left_arm", "missed", 1.0), ("right_arm", "missed", 0.5),
+        ("body", "no_level_change", 0.5),
+    ],
+)  # fmt: skip
+def test_what_a_fault_did_is_told_not_what_was_asked_for(
+    recordings: Path, part: BodyPart, kind: FaultKind, share: float
+) -> None:
+    track = salsa(recordings)
+    fault = Fault(part, kind, share * RULES[kind].full)
+    joints, beats = room(track), _PIECE.beat_times
+    moved = inject(track.times, joints, [fault], np.random.default_rng(4), beats)
+    course = course_of(track.times, joints, fault, np.random.default_rng(4), beats)
+    inside = slice(*np.searchsorted(track.times, (_PIECE.start, _PIECE.stop)))
+    amount = realised(fault, track.times, joints, moved, inside, course)
+    said = _assess(track_of_room(track.times, moved), track)
+    assert (said.cues[0].limb, said.cues[0].fault) == (part, kind)
+    assert said.cues[0].amount == pytest.approx(amount, rel=0.25)
+    assert said.quality.mean == pytest.approx(quality_of([Fault(part, kind, amount)]), abs=8)
+
+
+def test_another_move_of_the_trunk_is_no_sway(recordings: Path) -> None:
+    said = _assess(with_faults(salsa(recordings), Fault("torso", "different", 30.0), seed=2), salsa(recordings))
+    assert "off_balance" not in {cue.fault for cue in said.cues}
 
 
 def test_saliency_points_to_the_limb(recordings: Path) -> None:

@@ -55,12 +55,30 @@ def test_live_says_the_same_as_offline(encoders: Encoders) -> None:
     seen = live.motion.seen(22.0, 26.0)
     assert seen is not None
     assert live.motion.seen(1.0, 5.0) is None  # long ago
-    now = live.judge.judge(seen)
+    now = live.judge_span(22.0, 26.0)
+    assert now is not None
     then = encoders.judge_track(track, GRID, [(22.0, 26.0)])[0]
     assert then is not None
     assert now.mean == pytest.approx(then.mean, abs=1e-3)
     np.testing.assert_allclose(now.saliency, then.saliency, atol=1e-5)
     np.testing.assert_allclose(now.embedding, then.embedding, atol=1e-5)
+
+
+def test_what_was_before_has_a_say_where_it_is_remembered(encoders: Encoders) -> None:
+    assert encoders.motion is not None and encoders.judge is not None
+    track = dance(12.0)
+    first, later = encoders.judge_track(track, GRID, [(0.5, 4.5), (4.5, 8.5)])
+    assert first is not None and later is not None
+    alone = []
+    for span in ((0.5, 4.5), (4.5, 8.5), (2.5, 6.5)):
+        seen = encoders.motion.seen(*span)
+        assert seen is not None
+        alone.append(encoders.judge.judge(seen))
+    assert first.mean == alone[0].mean  # nothing before it
+    assert later.mean == pytest.approx((alone[1].mean + alone[2].mean) / 2)
+    assert min(alone[1].mean, alone[2].mean) <= later.mean <= max(alone[1].mean, alone[2].mean)
+    assert sum(later.part_deductions.values()) == pytest.approx(100 - later.mean, abs=1e-3)
+    np.testing.assert_array_equal(later.embedding, alone[1].embedding)
 
 
 def test_the_mirror_image_gets_the_same_points(encoders: Encoders) -> None:
