@@ -19,7 +19,7 @@ def virtual_display(size: str = "1920x1080") -> Iterator[str]:
         raise DancecoachError("There is no display here.", "Install Xvfb (Debian: apt install xvfb).")
     reader, writer = os.pipe()
     process = subprocess.Popen(
-        [program, "-displayfd", str(writer), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
+        [program, "-displayfd", str(writer), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writer],
         stderr=subprocess.DEVNULL,
     )
