@@ -29,6 +29,7 @@ _KEPT = 45.0  # s of poses
 _ENCODED = 2.0  # s of poses that the encoder may be behind
 _LISTEN = 0.2  # s between two looks at whether to stop
 _SHOWN = 400  # eight-counts
+_HUNG = 60.0  # s without an answer after which the process is taken for hung; long references take some
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +228,11 @@ class LiveAssessment:
         while self._commands:
             child.send(self._commands.popleft())
         poses = tuple(pose for pose in self._poses.since(self._handed_over) if pose.time > self._handed_over)
-        child.send(Watched(now, poses, grid, new_take))
+        child.ask(Watched(now, poses, grid, new_take))
         if poses:
             self._handed_over = poses[-1].time
         try:
-            while (answer := child.receive(_LISTEN)) is None:
+            while (answer := child.receive(_LISTEN, _HUNG)) is None:
                 if stopping.is_set():
                     return ()
         except Exception:

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import logging.handlers
+import math
 import multiprocessing
 import os
+import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +48,8 @@ class _Failure:
 class Child:
     """A child process and both ways of the pipe to it. It ends when its parent does, however that ends.
 
+    What it logs comes out of the parent's log, when the parent receives.
+
     Parameters
     ----------
     name : str
@@ -62,6 +68,7 @@ class Child:
             target=_run, args=(serve, theirs, patient), name=f"dancecoach {name}", daemon=True
         )
         self._sending = threading.Lock()
+        self._heard_at = time.monotonic()
         self._process.start()
         theirs.close()
 
@@ -75,21 +82,33 @@ class Child:
         with self._sending, contextlib.suppress(OSError):
             self._connection.send(message)
 
-    def receive(self, timeout: float) -> Any | None:
-        """Return what the child said next; None when it said nothing for `timeout` s.
+    def ask(self, message: Any) -> None:
+        """Send `message` that is to be answered: from now on silence counts."""
+        self._heard_at = time.monotonic()
+        self.send(message)
+
+    def receive(self, timeout: float, patience: float = math.inf) -> Any | None:
+        """Return what the child said next; None when it said nothing for `timeout` s, or only logged.
 
         Raises
         ------
         ChildEndedError
-            When it failed or was ended.
+            When it failed or was ended, or has said nothing since it was started, or last heard, for `patience` s.
         """
         try:
             if not self._connection.poll(timeout):
+                silent = time.monotonic() - self._heard_at
+                if silent > patience:
+                    raise ChildEndedError(f"the process '{self._name}' has said nothing for {silent:.0f} s")
                 return None
             message = self._connection.recv()
         except (EOFError, OSError):
             self._process.join(_FAREWELL)
             raise ChildEndedError(f"the process '{self._name}' ended ({self._process.exitcode})") from None
+        self._heard_at = time.monotonic()
+        if isinstance(message, logging.LogRecord):
+            logging.getLogger(message.name).handle(message)
+            return None
         if isinstance(message, _Failure):
             raise ChildEndedError(f"the process '{self._name}' failed:\n{message.text}")
         return message
@@ -108,10 +127,25 @@ class Child:
             self._process.join()
 
 
+class _Forwarding(logging.handlers.QueueHandler):
+    """Sends what is logged to the parent, which has the log's file."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(queue.SimpleQueue())
+        self._connection = connection
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.send(record)
+
+
 def _run(serve: Callable[[Connection], None], connection: Connection, patient: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
     if patient and sys.platform != "win32":
         os.nice(_PATIENCE)
+    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger().addHandler(_Forwarding(connection))
+    logging.captureWarnings(True)
     try:
         serve(connection)
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -25,6 +25,8 @@ _WAITING_POSES = 64  # poses not yet handed over; the oldest go first
 _HAND_OVER = 1 / 30  # s after which beats are handed over though no pose came
 _LISTEN = 0.2  # s between two looks at the switch while nothing comes
 
+_HUNG = 20.0  # s without a frame after which the process is taken for hung; it begins within a few
+
 _EMPTY = FollowerMotion(
     np.zeros(0), np.zeros((0, JOINT_COUNT, 3)), np.zeros((0, 4)), np.zeros((0, JOINT_COUNT, 3)), np.zeros((0, 4))
 )
@@ -158,7 +160,7 @@ class LivePartner:
         if self._child is None:
             self._child = Child("partner", serve)
         try:
-            made: Generated | None = self._child.receive(_LISTEN)
+            made: Generated | None = self._child.receive(_LISTEN, _HUNG)
         except Exception:
             self.close()
             raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 import time
+import warnings
 from multiprocessing.connection import Connection
 
 import psutil
@@ -33,6 +35,13 @@ def vanish(connection: Connection) -> None:
 def deaf(connection: Connection) -> None:
     connection.send("here")
     time.sleep(1000.0)
+
+
+def tell(connection: Connection) -> None:
+    logging.getLogger("dancecoach.somewhere").warning("%s is missing", "the style")
+    warnings.warn("numbers overflow", RuntimeWarning, stacklevel=1)
+    connection.send("done")
+    connection.recv()
 
 
 def priority(connection: Connection) -> None:
@@ -70,12 +79,34 @@ def test_an_end_without_a_word_is_noticed() -> None:
     child.close()
 
 
+def test_one_that_hangs_is_given_up() -> None:
+    child = Child("deaf", deaf)
+    assert child.receive(_WAIT) == "here"
+    assert child.receive(0.01, patience=5.0) is None
+    child.ask("are you still there?")
+    time.sleep(0.2)
+    assert child.receive(0.01, patience=5.0) is None
+    with pytest.raises(ChildEndedError, match="has said nothing for"):
+        child.receive(0.01, patience=0.1)
+    child.close()
+
+
 def test_one_that_does_not_listen_is_ended_all_the_same() -> None:
     child = Child("deaf", deaf)
     assert child.receive(_WAIT) == "here"
     began = time.monotonic()
     child.close()
     assert time.monotonic() - began < 10.0
+
+
+def test_what_it_logs_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+    child = Child("tell", tell)
+    while child.receive(_WAIT) != "done":
+        pass
+    child.close()
+    logged = [(record.name, record.getMessage().split("\n")[0]) for record in caplog.records]
+    assert ("dancecoach.somewhere", "the style is missing") in logged
+    assert any(name == "py.warnings" and "numbers overflow" in text for name, text in logged)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no niceness")
