@@ -15,40 +15,32 @@ import logging
 import logging.handlers
 import math
 import multiprocessing
-import os
 import queue
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+import psutil
+
 log = logging.getLogger(__name__)
 
 _FAREWELL = 1.0  # s in which a child ends by itself
-_PATIENCE = 10  # by which its priority is lowered
+_PATIENCE = 10  # niceness of a patient child, where there is such a thing
 
 
 class ChildEndedError(RuntimeError):
-    """The child is gone; says why, as far as is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """The last thing that a failing child says."""
-
-    text: str
+    """The child is gone; the log knows why."""
 
 
 class Child:
     """A child process and both ways of the pipe to it. It ends when its parent does, however that ends.
 
-    What it logs comes out of the parent's log, when the parent receives.
+    What it logs, a failure with its traceback too, comes out of the parent's log when the parent receives.
 
     Parameters
     ----------
@@ -65,7 +57,7 @@ class Child:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_run, args=(serve, theirs, patient), name=f"dancecoach {name}", daemon=True
+            target=_run, args=(name, serve, theirs, patient), name=f"dancecoach {name}", daemon=True
         )
         self._sending = threading.Lock()
         self._heard_at = time.monotonic()
@@ -93,7 +85,7 @@ class Child:
         Raises
         ------
         ChildEndedError
-            When it failed or was ended, or has said nothing since it was started, or last heard, for `patience` s.
+            When it has ended, or has said nothing since it was started, or last heard, for `patience` s.
         """
         try:
             if not self._connection.poll(timeout):
@@ -109,8 +101,6 @@ class Child:
         if isinstance(message, logging.LogRecord):
             logging.getLogger(message.name).handle(message)
             return None
-        if isinstance(message, _Failure):
-            raise ChildEndedError(f"the process '{self._name}' failed:\n{message.text}")
         return message
 
     def close(self) -> None:
@@ -139,10 +129,10 @@ class _Forwarding(logging.handlers.QueueHandler):
             self._connection.send(record)
 
 
-def _run(serve: Callable[[Connection], None], connection: Connection, patient: bool) -> None:
+def _run(name: str, serve: Callable[[Connection], None], connection: Connection, patient: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
-    if patient and sys.platform != "win32":
-        os.nice(_PATIENCE)
+    if patient:
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else _PATIENCE)
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger().addHandler(_Forwarding(connection))
     logging.captureWarnings(True)
@@ -150,6 +140,6 @@ def _run(serve: Callable[[Connection], None], connection: Connection, patient: b
         serve(connection)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent has gone
-    except Exception:  # noqa: BLE001 - it is the parent that logs and restarts
-        with contextlib.suppress(OSError):
-            connection.send(_Failure(traceback.format_exc()))
+    except Exception:
+        log.exception("the process '%s' failed", name)
+        sys.exit(1)

@@ -24,7 +24,6 @@ _KEPT = 1.2  # s of frames handed out
 _WAITING_POSES = 64  # poses not yet handed over; the oldest go first
 _HAND_OVER = 1 / 30  # s after which beats are handed over though no pose came
 _LISTEN = 0.2  # s between two looks at the switch while nothing comes
-
 _HUNG = 20.0  # s without a frame after which the process is taken for hung; it begins within a few
 
 _EMPTY = FollowerMotion(
@@ -72,11 +71,6 @@ class LivePartner:
         self.skipped = 0
 
     # --- commands, from any thread ------------------------------------------------------------------------------
-
-    @property
-    def on(self) -> bool:
-        """Whether the partner dances."""
-        return self._on.is_set()
 
     @property
     def motion(self) -> FollowerMotion | None:

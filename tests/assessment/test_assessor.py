@@ -12,7 +12,7 @@ from dancecoach.assessment.rubric import severity, sure_level
 from dancecoach.assessment.synchrony import measure
 from dancecoach.training.faults import Fault, inject
 from dancecoach.training.routines import perform_routine
-from dancecoach.types import LIMBS, Assessment, BeatGrid
+from dancecoach.types import LIMBS, Assessment, BeatGrid, BeatSource
 from tests.support.assessing import eight_count, track_of_room
 
 _PIECE = eight_count(8.0, 12.0)
@@ -31,12 +31,12 @@ _SAID = Judgement(
 )
 
 
-def _assessed(*faults: Fault, source: str = "file") -> Assessment:
+def _assessed(*faults: Fault, source: BeatSource = "file") -> Assessment:
     beats = np.arange(-2.0, 32.0, 0.5)
     clip = perform_routine("grapevine", beats, 24.0)
     joints = inject(clip.times, clip.joints.astype(np.float64), faults, np.random.default_rng(0))
     track = track_of_room(clip.times, joints)
-    grid = BeatGrid(beats[4:], np.arange(len(beats) - 4) % 8 + 1, 120.0, 1.0, source)  # type: ignore[arg-type]
+    grid = BeatGrid(beats[4:], np.arange(len(beats) - 4) % 8 + 1, 120.0, 1.0, source)
     return Assessor().assess(track, _PIECE, grid, measure(find_events(track), grid, 4, 32), _SAID)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dancecoach.assessment.encoders import Encoders, load_encoders, pooled
+from dancecoach.assessment.encoders import Encoders, Seen, load_encoders, pooled
 from dancecoach.training.evaluate_saliency import Hidden, Usual, hidden, table
-from dancecoach.types import LIMBS
+from dancecoach.types import LIMBS, PoseTrack
 from tests.assessment.test_motion_features import dance
 
 _SPAN = (1.5, 5.5)
@@ -18,13 +18,18 @@ def encoders() -> Encoders:
     return load_encoders(kept=float("inf"))
 
 
-def test_replacing_by_itself_gives_nothing_back(encoders: Encoders) -> None:
-    track = dance(6.0)
-    assert encoders.motion is not None and encoders.judge is not None
+def _seen(encoders: Encoders, track: PoseTrack) -> Seen:
+    assert encoders.motion is not None
     encoders.motion.reset()
     encoders.motion.follow(track.times, track.joints, track.visibility)
     found = encoders.motion.seen(*_SPAN)
     assert found is not None
+    return found
+
+
+def test_replacing_by_itself_gives_nothing_back(encoders: Encoders) -> None:
+    track = dance(6.0)
+    found = _seen(encoders, track)
     own = Usual(pooled(found), found.maps.mean(axis=0))
     same = hidden(encoders, own, track, None, _SPAN, "left_arm")
     assert same is not None
@@ -37,11 +42,8 @@ def test_replacing_by_itself_gives_nothing_back(encoders: Encoders) -> None:
 
 def test_deductions_and_map_are_sums(encoders: Encoders) -> None:
     track = dance(6.0)
-    assert encoders.motion is not None and encoders.judge is not None
-    encoders.motion.reset()
-    encoders.motion.follow(track.times, track.joints, track.visibility)
-    found = encoders.motion.seen(*_SPAN)
-    assert found is not None
+    assert encoders.judge is not None
+    found = _seen(encoders, track)
     usual = Usual(pooled(found), found.maps.mean(axis=0))
     told = hidden(encoders, usual, track, None, _SPAN, "torso")
     assert told is not None
