@@ -42,25 +42,34 @@ def list_audio_outputs() -> tuple[AudioDevice, ...]:
     return portaudio.devices(source=False)
 
 
-def capture_time(now: float, current: float, adc: float, frames: int, rate: float, latency: float) -> float:
-    """Return when the first sample of a buffer was in the air, clock seconds.
+class CaptureTime:
+    """When the first sample of a buffer was in the air, from PortAudio's stamps.
 
-    Parameters
-    ----------
-    now : float
-        Our clock in the callback.
-    current, adc : float
-        PortAudio's stamps of the callback and of the first sample; 0 or nonsense on some drivers.
-    frames, rate : int, float
-        Length of the buffer, Hz.
-    latency : float
-        The stream's input latency, s; the fallback.
+    A buffer is complete when its last sample was in the air, so a true stamp lies at least the buffer's length
+    before the callback. The stamps of PulseAudio and PipeWire count only what waits behind the buffer: that
+    grows by the length of a buffer over some seconds and falls back, so it must not be left out either.
     """
-    length = frames / rate
-    delay = current - adc
-    if adc > 0 and 0.1 * length <= delay <= LONGEST_DELAY:
-        return now - delay
-    return now - max(length, latency)
+
+    def __init__(self) -> None:
+        self._counts_only_waiting = False
+
+    def of(self, now: float, current: float, adc: float, length: float) -> float:
+        """Return the time of the first sample, clock seconds.
+
+        Parameters
+        ----------
+        now : float
+            Our clock in the callback.
+        current, adc : float
+            PortAudio's stamps of the callback and of the first sample, s; 0 or nonsense on some drivers.
+        length : float
+            Duration of the buffer, s.
+        """
+        delay = current - adc
+        if adc <= 0 or not 0 <= delay <= LONGEST_DELAY:
+            return now - length
+        self._counts_only_waiting = self._counts_only_waiting or delay < 0.9 * length
+        return now - delay - (length if self._counts_only_waiting else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ class Microphone:
         self._written = 0
         self._notes: queue.SimpleQueue[_Note | None] = queue.SimpleQueue()
         self._samples = SettlingClock(1.0)
+        self._capture_time = CaptureTime()
         self._last_note = 0.0
         self._shift = 0  # samples lost so far: index = ring position + shift
         self._last_time = 0.0
@@ -149,6 +159,7 @@ class Microphone:
         self._late_from, self._overflowed = None, False
         self._notes = queue.SimpleQueue()
         self._samples = SettlingClock(rate)
+        self._capture_time = CaptureTime()
         self.sample_rate, self.channels = rate, channels
 
     def read(self, timeout: float) -> AudioBlock | None:
@@ -192,14 +203,10 @@ class Microphone:
         first = min(frames, len(self._ring) - start)
         self._ring[start : start + first] = data[:first]
         self._ring[: frames - first] = data[first:]
-        time = capture_time(
-            now, times.currentTime, times.inputBufferAdcTime, frames, self.sample_rate, self._latency()
-        )
+        length = frames / self.sample_rate
+        time = self._capture_time.of(now, times.currentTime, times.inputBufferAdcTime, length)
         self._notes.put(_Note(self._written, frames, time, bool(status.input_overflow)))
         self._written += frames
-
-    def _latency(self) -> float:
-        return float(self._stream.latency) if self._stream is not None else 0.0
 
     def _take(self, note: _Note) -> AudioBlock | None:
         """Turn a note into a block: find losses, filter the time, copy the samples out."""

@@ -12,7 +12,7 @@ from dancecoach.bench import pulse
 from dancecoach.clock import ManualClock, SystemClock
 from dancecoach.errors import SourceError, SourceLost
 from dancecoach.sources import portaudio
-from dancecoach.sources.microphone import Microphone, capture_time, list_audio_inputs, list_audio_outputs
+from dancecoach.sources.microphone import CaptureTime, Microphone, list_audio_inputs, list_audio_outputs
 from dancecoach.sources.player import MusicPlayer
 from tests.support.media import click_track, write_audio
 
@@ -27,7 +27,7 @@ class _Fed(Microphone):
         super().__init__("", clock)
         self.clock = clock
         self._prepare(RATE, 1)
-        self._stream = SimpleNamespace(latency=0.02)
+        self._stream = SimpleNamespace()
         self.count = 0
 
     def feed(self, late: float = 0.0, overflow: bool = False) -> None:
@@ -41,9 +41,15 @@ class _Fed(Microphone):
 
 
 def test_stamps_are_believed_only_when_plausible() -> None:
-    assert capture_time(100.0, 10.0, 9.97, 441, 44100, 0.05) == pytest.approx(99.97)
+    assert CaptureTime().of(100.0, 10.0, 9.97, 0.01) == pytest.approx(99.97)
     for current, adc in ((0.0, 0.0), (10.0, 10.5), (10.0, 3.0)):
-        assert capture_time(100.0, current, adc, 441, 44100, 0.05) == pytest.approx(99.95)
+        assert CaptureTime().of(100.0, current, adc, 0.01) == pytest.approx(99.99)
+
+
+def test_a_driver_that_counts_only_what_waits_is_not_believed_half() -> None:
+    time = CaptureTime()
+    for waiting in (0.0003, 0.01, 0.0195, 0.0003):  # the first sample of each was in the air at 99.98
+        assert time.of(100.0 + waiting, 10.0 + waiting, 10.0, 0.02) == pytest.approx(99.98)
 
 
 def test_times_are_smooth_though_callbacks_are_not() -> None:
@@ -76,7 +82,7 @@ def test_lost_samples_show_as_a_jump_of_the_index() -> None:
     assert microphone.lost_samples == pytest.approx(0.3 * RATE, abs=BLOCK // 4)
     last = blocks[-1]
     assert last.index == pytest.approx(299 * BLOCK + 0.3 * RATE, abs=BLOCK // 4)
-    assert last.time == pytest.approx(microphone.clock.now() - 0.01 - 0.02, abs=0.005)
+    assert last.time == pytest.approx(microphone.clock.now() - 0.01 - 0.01, abs=0.005)
 
 
 def test_a_reader_that_slept_gets_the_newest() -> None:
