@@ -7,6 +7,8 @@ position advances with time; the interval may change when a beat begins. States 
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +34,8 @@ class FilterSettings:
     another metre at a downbeat; `slip` probability that a bar begins anew at any beat; `restart` probability per
     second that everything starts afresh (a new song); `beat_weight`, `down_weight`, `tempo_weight`, `onset_weight` of
     the evidence: neighbouring frames repeat each other, so each counts less than an independent one would;
-    `eagerness`: how many times more the evidence counts when music begins.
+    `eagerness`: how many times more the evidence counts when music begins; `renewal`: how much worse than usual the
+    music must be foretold (log likelihood a frame) before another beginning is tried, see `Renewal`.
     """
 
     stiffness: float = 90.0
@@ -47,6 +50,7 @@ class FilterSettings:
     tempo_weight: float = 0.45
     onset_weight: float = 0.4
     eagerness: float = 3.0
+    renewal: float = 0.06
 
 
 GRID, LIMIT = 13, 6.0  # activations are told apart by their log odds, −6…6
@@ -149,8 +153,8 @@ class BeatFilter:
         tempo: Array | None,
         weight: float = 1.0,
         onsets: Sequence[Floats] = (),
-    ) -> None:
-        """Advance one network frame.
+    ) -> float:
+        """Advance one network frame; return how well it was foretold, log likelihood up to a constant, 0 in silence.
 
         `beat`, `down` 0…1 activations; `tempo` (intervals,) relative likelihood of each of `intervals`, or None;
         `weight` 0…1 of the evidence, 0 in silence; `onsets` at most two onset strengths (3,), as in `OnsetFrame`, of
@@ -170,11 +174,20 @@ class BeatFilter:
                 # Rows have the same states: one row of factors does for all.
                 by_row = self.posterior.reshape(self.rows, -1)
                 by_row *= np.take(tempo, self._column_in_row)
-        self.posterior *= 1.0 / float(self.posterior.sum())
+        total = float(self.posterior.sum())
+        self.posterior *= 1.0 / total
+        if weight <= 0.0:
+            return 0.0
         lost = self.settings.restart / FRAMES_PER_SECOND
-        if weight > 0.0:
-            self.posterior *= 1.0 - lost
-            self.posterior += lost * self._start
+        self.posterior *= 1.0 - lost
+        self.posterior += lost * self._start
+        return math.log(total) / weight
+
+    def afresh(self) -> BeatFilter:
+        """Return a filter that has heard nothing yet; it shares all tables with this one."""
+        other = copy.copy(self)
+        other.reset()
+        return other
 
     def _weigh(self, table: Array, cells: NDArray[np.intp]) -> None:
         np.take(table, cells, out=self._factors, mode="clip")

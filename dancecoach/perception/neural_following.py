@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings, Observations
 from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, TempoEvidence
+from dancecoach.perception.beat_renewal import Renewal
 from dancecoach.perception.following import Estimate, Instant
 from dancecoach.perception.onsets import OnsetFrame
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
@@ -93,6 +94,7 @@ class Decoder:
         every: int = ESTIMATE_EVERY,
     ) -> None:
         self.filter = BeatFilter(settings, observations)
+        self._renewal = Renewal(_EAGER_TIME)
         self._tempo = TempoEvidence(tempi, self.filter.intervals / STATES_PER_SECOND)
         self._delay = delay / FRAMES_PER_SECOND
         self._weights = confidence
@@ -103,6 +105,7 @@ class Decoder:
     def pull(self, interval: float, to_next: float | None) -> None:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
         self.filter.pull(interval, to_next)
+        self._renewal.forget()
         self._track = (interval, to_next) if to_next is not None else None
 
     def prefer(self, interval: float | None) -> None:
@@ -112,6 +115,7 @@ class Decoder:
     def forget(self) -> None:
         """Forget the music, but not the preferred tempo."""
         self.filter.reset()
+        self._renewal.forget()
         self._music = 0.0
         self._heard = 0.0  # s of music
         self._silent = np.inf  # s of silence
@@ -142,7 +146,12 @@ class Decoder:
         surprise = self._surprise(heard.beat)
         eager = 1.0 + self.filter.settings.eagerness * max(float(np.exp(-self._heard / _EAGER_TIME)), surprise)
         self._heard += weight / FRAMES_PER_SECOND
-        self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
+        foretold = self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
+        renewed = self._renewal.step(self.filter, foretold, heard.beat, heard.down, tempo, weight, onsets)
+        if renewed is not None:
+            self._track = None
+            self._for_track = self._for_other = self._on = self._elsewhere = 0.0
+            self._heard = renewed
         self._frames += 1
         self._recent = np.append(self._recent[1:], heard.beat)
         if self._frames % self._every:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ def compare_filters(model: BeatModel, clips: Path, limit: int = CLIPS) -> Figure
         Streaming("as shipped", tracker_of(model)),
         Streaming("filter without the network's tempo", tracker_of(model, FilterSettings(tempo_weight=0.0))),
         Streaming("filter without evidence of downbeats", tracker_of(model, FilterSettings(down_weight=0.0))),
+        Streaming("filter that never begins afresh", tracker_of(model, FilterSettings(renewal=math.inf))),
         PeakPicking(model),
         Streaming("classical front end, no network", StreamingBeatTracker),
     ]

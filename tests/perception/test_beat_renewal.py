@@ -1,0 +1,48 @@
+"""New music is noticed soon, and music that goes on is left alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dancecoach.bench.beat_metrics import relock_time
+from dancecoach.bench.tune import RATE, tune
+from dancecoach.perception.beat_filter import FilterSettings
+from dancecoach.perception.beat_model import BeatModel
+from dancecoach.perception.beats import StreamingBeatTracker
+from dancecoach.perception.neural_following import NeuralFollower
+from dancecoach.types import AudioBlock
+
+
+MODEL = BeatModel()
+NEVER = FilterSettings(renewal=math.inf)
+
+
+def heard(samples: np.ndarray, settings: FilterSettings | None = None) -> np.ndarray:
+    """Return the beats (B,) s announced in mono `samples`."""
+    tracker, beats = StreamingBeatTracker(lambda rate: NeuralFollower(rate, MODEL, settings)), []
+    for start in range(0, len(samples), 2048):
+        block = samples[start : start + 2048, None].astype(np.float32)
+        beats += tracker.step(AudioBlock(start / RATE, start, block, RATE))
+    return np.array([beat.time for beat in beats])
+
+
+@pytest.mark.parametrize(("before", "after"), [(112.0, 87.0), (87.0, 124.0), (128.0, 93.0), (120.0, 120.0)])
+def test_a_song_after_another_is_counted_sooner_than_without(before: float, after: float) -> None:
+    first, beats = tune(before, 7)
+    second, next_beats = tune(after, 8)
+    change = float(beats[-1]) + 0.3 * 60 / before  # off the beat, so that one tempo twice is a change, too
+    samples = np.concatenate([first[: round(change * RATE)], second])
+    true = np.concatenate([beats, next_beats + round(change * RATE) / RATE])
+    soon = relock_time(heard(samples), true, change)
+    late = relock_time(heard(samples, NEVER), true, change)
+    assert soon is not None
+    assert late is not None
+    assert soon < min(late - 0.5, 3.6)
+
+
+def test_music_that_goes_on_is_left_alone() -> None:
+    samples, _ = tune(112.0, 12)
+    assert np.array_equal(heard(samples), heard(samples, NEVER))
