@@ -15,7 +15,6 @@ from dancecoach.perception.beats import StreamingBeatTracker
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.types import AudioBlock
 
-
 MODEL = BeatModel()
 NEVER = FilterSettings(renewal=math.inf)
 
