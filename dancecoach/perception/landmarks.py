@@ -25,12 +25,17 @@ from mediapipe.python import _framework_bindings as bindings
 from mediapipe.python import packet_creator, packet_getter
 
 from dancecoach.errors import DancecoachError
+from dancecoach.perception.network_pruning import without_output
 from dancecoach.types import Floats, Image
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # the networks' start-up chatter helps nobody
 
 
 LANDMARK_COUNT = 33
+_UNUSABLE = (
+    "The pose networks cannot be loaded from mediapipe.",
+    "Install mediapipe 0.10.21 again, the newest release that carries them.",
+)
 # A landmark outside the picture was extrapolated, not seen; this much is tolerated at the edge.
 _OUTSIDE = 0.03
 # The networks look at a square a quarter larger than the circle around the body.
@@ -41,23 +46,68 @@ input_stream: "image"
 output_stream: "detections"
 node { calculator: "PoseDetectionCpu" input_stream: "IMAGE:image" output_stream: "DETECTIONS:detections" }
 """
+# As mediapipe's `PoseLandmarkByRoiCpu`, but with the network given: its segmentation is a third of the work.
 _LANDMARKS = """
 input_stream: "image"
 input_stream: "region"
-input_side_packet: "model_complexity"
+input_side_packet: "network"
 output_stream: "landmarks"
 output_stream: "circle"
 output_stream: "world"
+node { calculator: "ImagePropertiesCalculator" input_stream: "IMAGE:image" output_stream: "SIZE:size" }
 node {
-  calculator: "PoseLandmarkByRoiCpu"
-  input_side_packet: "MODEL_COMPLEXITY:model_complexity"
+  calculator: "ImageToTensorCalculator"
   input_stream: "IMAGE:image"
-  input_stream: "ROI:region"
+  input_stream: "NORM_RECT:region"
+  output_stream: "TENSORS:seen"
+  output_stream: "LETTERBOX_PADDING:padding"
+  output_stream: "MATRIX:matrix"
+  options {
+    [mediapipe.ImageToTensorCalculatorOptions.ext] {
+      output_tensor_width: 256
+      output_tensor_height: 256
+      keep_aspect_ratio: true
+      output_tensor_float_range { min: 0.0 max: 1.0 }
+    }
+  }
+}
+node {
+  calculator: "TfLiteModelCalculator"
+  input_side_packet: "MODEL_BLOB:network"
+  output_side_packet: "MODEL:model"
+}
+node {
+  calculator: "InferenceCalculator"
+  input_side_packet: "MODEL:model"
+  input_stream: "TENSORS:seen"
+  output_stream: "TENSORS:said"
+  options { [mediapipe.InferenceCalculatorOptions.ext] { delegate { xnnpack { num_threads: 1 } } } }
+}
+node {
+  calculator: "TensorsToPoseLandmarksAndSegmentation"
+  input_stream: "TENSORS:said"
+  output_stream: "LANDMARKS:region_landmarks"
+  output_stream: "AUXILIARY_LANDMARKS:region_circle"
+  output_stream: "WORLD_LANDMARKS:region_world"
+  output_stream: "SEGMENTATION_MASK:region_mask"
+}
+node {
+  calculator: "PoseLandmarksAndSegmentationInverseProjection"
+  input_stream: "IMAGE_SIZE:size"
+  input_stream: "NORM_RECT:region"
+  input_stream: "LETTERBOX_PADDING:padding"
+  input_stream: "MATRIX:matrix"
+  input_stream: "LANDMARKS:region_landmarks"
+  input_stream: "AUXILIARY_LANDMARKS:region_circle"
+  input_stream: "WORLD_LANDMARKS:region_world"
+  input_stream: "SEGMENTATION_MASK:region_mask"
   output_stream: "LANDMARKS:landmarks"
   output_stream: "AUXILIARY_LANDMARKS:circle"
   output_stream: "WORLD_LANDMARKS:world"
 }
 """
+_NETWORK = "modules/pose_landmark/pose_landmark_full.tflite"  # in mediapipe's package
+_MASK = (1, 256, 256, 1)  # shape of the segmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +181,7 @@ class _Graph:
                 self._graph.start_run(side_packets)
                 self._graph.wait_until_idle()
         except (RuntimeError, ValueError, OSError) as error:
-            raise DancecoachError(
-                "The pose networks cannot be loaded from mediapipe.",
-                "Install mediapipe 0.10.21 again, the newest release that carries them.",
-            ) from error
+            raise DancecoachError(*_UNUSABLE) from error
 
     def _keep(self, name: str) -> Any:
         def keep(_stream: str, packet: Any) -> None:
@@ -186,11 +233,15 @@ class PersonDetector:
 
 
 class Landmarker:
-    """Finds the landmarks of the person in a region; about 20 ms on one core. Keeps no memory of earlier pictures."""
+    """Finds the landmarks of the person in a region; about 14 ms on one core. Keeps no memory of earlier pictures."""
 
     def __init__(self) -> None:
+        try:
+            network = without_output((Path(mediapipe.__file__).parent / _NETWORK).read_bytes(), _MASK)
+        except (OSError, ValueError) as error:
+            raise DancecoachError(*_UNUSABLE) from error
         self._graph = _Graph(
-            _LANDMARKS, ("landmarks", "circle", "world"), {"model_complexity": packet_creator.create_int(1)}
+            _LANDMARKS, ("landmarks", "circle", "world"), {"network": packet_creator.create_string(network)}
         )
 
     def detect(self, picture: Image, region: Region) -> Detection | None:
