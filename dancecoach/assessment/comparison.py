@@ -7,15 +7,24 @@ The reference's bones take the dancer's lengths and the dancer's time (by counts
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import detrend
 
-from dancecoach.assessment.fitting import ALIKE, MARGIN, PENALTY, Explanation, Path, explain
-from dancecoach.assessment.kinematics import CHAIN_JOINTS, RATE, Body, fitted_lengths, hangs_on, limb, turned
+from dancecoach.assessment.fitting import ALIKE, MARGIN, PENALTY, Explanation, Path, explain, spread_of
+from dancecoach.assessment.kinematics import (
+    CHAIN_JOINTS,
+    RATE,
+    Body,
+    fitted_lengths,
+    hangs_on,
+    limb,
+    positions,
+    turned,
+)
 from dancecoach.assessment.rubric import RULES
 from dancecoach.types import JOINT_COUNT, LIMBS, BodyPart, FaultKind, Floats
 
@@ -40,13 +49,17 @@ _SIDES: tuple[tuple[BodyPart, BodyPart, BodyPart, BodyPart], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A measured fault: `amount` in the rubric's unit; `share` 0…1 of the difference it explains; `where` (T,) m²."""
+    """A measured fault: `amount` in the rubric's unit; `share` 0…1 of the difference it explains; `where` (T,) m².
+
+    `lateness` (T,) s of an uneven limb.
+    """
 
     part: BodyPart
     kind: FaultKind
     amount: float
     share: float
     where: Floats
+    lateness: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +137,13 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
         for part in LIMBS
         if dancer.visibility[inside][:, list(CHAIN_JOINTS[part])].mean() < _VISIBLE
     }
+    energies = _energies(taken, lengths)
     own = dancer.bones[inside], dancer.yaw[inside]
     if dancer.monocular or reference.body.monocular:
         mixed = not (dancer.monocular and reference.body.monocular)
-        found = _pairs_of_one_camera(*own, taken, lengths, mixed)
+        found = _pairs_of_one_camera(*own, taken, lengths, energies, mixed)
     else:
-        found = _pairs(*own, taken, lengths)
+        found = _pairs(*own, taken, lengths, energies)
     paths = {part: pairs for part, pairs in found.items() if part not in unseen}
     heights = dancer.roots[inside, 1], taken.roots[MARGIN:-MARGIN, 1] * float(np.median(lengths))
     findings, excused = _of_the_legs(paths, heights, floor)
@@ -147,14 +161,32 @@ def compare(dancer: Body, reference: Reference, start: float, stop: float, when:
     if not dancer.rigid and sum(each.kind == "shaky" for each in findings) >= _ALL_SHAKE:
         # Bones that waver and limbs that all tremble: that is how the dancer was seen.
         findings = [each for each in findings if each.kind != "shaky"]
-    return Comparison(tuple(_together(findings, moving)), deviations, unseen, unexplained)
+    return Comparison(tuple(_together(findings, moving, energies)), deviations, unseen, unexplained)
+
+
+def _energies(taken: _Taken, lengths: Floats) -> dict[BodyPart, Floats]:
+    """Return the squared speed (T,) m²/s² of the reference's joints, summed, by which lateness is weighed.
+
+    Of a limb's against the pelvis, of the body's in the room.
+    """
+    joints = positions(turned(taken.bones * lengths[:, None], taken.yaw))
+    room = joints + taken.roots[:, None] * float(np.median(lengths))
+
+    def energy(moving: Floats) -> Floats:
+        velocity = np.gradient(moving, axis=0)[MARGIN:-MARGIN] * RATE
+        return np.asarray((velocity**2).sum(axis=(1, 2)) + 1e-9)
+
+    found = {part: energy(joints[:, list(CHAIN_JOINTS[part])]) for part in LIMBS}
+    return {**found, "body": energy(room[:, 1:])}
 
 
 def _inner(path: Path) -> Floats:
     return path.joints[MARGIN:-MARGIN]
 
 
-def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[BodyPart, list[Pair]]:
+def _pairs(
+    bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats, energies: Mapping[BodyPart, Floats]
+) -> dict[BodyPart, list[Pair]]:
     """Return each limb of dancer and reference in the frames that a fault may have kept to.
 
     Their headings; the reference's heading, turned so that both face the same way on average; the room, turned the
@@ -170,7 +202,7 @@ def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[B
     chest = (_in_chest(bones), _in_chest(wanted), _in_chest(slow))
     return {
         part: [
-            (limb(own, part), Path(limb(other, part), limb(mean, part), hangs_on(part)))
+            (limb(own, part), Path(limb(other, part), limb(mean, part), hangs_on(part), energies[part]))
             for own, other, mean in ([*frames, chest] if part.endswith("arm") else frames)
         ]
         for part in LIMBS
@@ -178,7 +210,12 @@ def _pairs(bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats) -> dict[B
 
 
 def _pairs_of_one_camera(
-    bones: Floats, yaw: Floats, taken: _Taken, lengths: Floats, mixed: bool
+    bones: Floats,
+    yaw: Floats,
+    taken: _Taken,
+    lengths: Floats,
+    energies: Mapping[BodyPart, Floats],
+    mixed: bool,
 ) -> dict[BodyPart, list[Pair]]:
     """Return each limb as one camera sees it: in the room, its unsure depth counting little.
 
@@ -195,7 +232,7 @@ def _pairs_of_one_camera(
         path, other, mean = limb(own, part), limb(wanted, part), limb(slow, part)
         if mixed:
             path = path + (other[MARGIN:-MARGIN].mean(axis=0) - path.mean(axis=0))
-        pairs[part] = [(path, Path(other, mean, hangs_on(part)))]
+        pairs[part] = [(path, Path(other, mean, hangs_on(part), energies[part]))]
     return pairs
 
 
@@ -237,7 +274,7 @@ def _of_the_legs(
     if left_over > _COMMON * error:
         return [], set()
     alone = [explain(path, wanted, floor)[0] for path, wanted in pairs]
-    timed = ("late", "uneven", "posture")
+    timed = ("late", "uneven", "posture", "missed")
     if all(found and found[0].kind in timed and found[0].share > 1 - _COMMON for found in alone):
         return [], set()
     moved = common - common.mean(axis=0)
@@ -296,6 +333,7 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> tuple[list[Fi
             abs(each.amount),
             each.share,
             each.where,
+            each.lateness,
         )
         for each in explanations
     ]
@@ -306,7 +344,7 @@ def _of_a_limb(part: BodyPart, pairs: list[Pair], floor: float) -> tuple[list[Fi
     return findings, min(max(apart - floor, 0.0) / size, 1.0)
 
 
-def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
+def _together(findings: list[Finding], moving: list[BodyPart], energies: Mapping[BodyPart, Floats]) -> list[Finding]:
     """Say once what all limbs share, and what one side has and the other has not."""
     findings = [each for each in findings if each.amount > _TINY * RULES[each.kind].full]
     kinds = {finding.kind for finding in findings}
@@ -325,7 +363,8 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
         where = np.asarray(np.mean([each.where for each in same], axis=0))
         share = float(np.mean([each.share for each in same]))
         findings = [each for each in findings if each not in same and not _besides(kind, each)]
-        findings.append(Finding("body", kind, middle, share, where))
+        amount = _of_all(same, energies) if kind == "uneven" else middle
+        findings.append(Finding("body", kind, amount, share, where))
     small = {each.part: each for each in findings if each.kind == "small"}
     for arm, leg, other_arm, other_leg in _SIDES:
         if arm in small and leg in small and other_arm not in small and other_leg not in small:
@@ -336,10 +375,19 @@ def _together(findings: list[Finding], moving: list[BodyPart]) -> list[Finding]:
     return sorted(findings, key=lambda each: -float(each.where.mean()))
 
 
+def _of_all(uneven: Sequence[Finding], energies: Mapping[BodyPart, Floats]) -> float:
+    """Return the amount, ms, by which the body is uneven: by the lateness of its limbs, as each moves at the time."""
+    known = [(each.lateness, energies[each.part]) for each in uneven if each.lateness is not None]
+    lateness, weights = np.stack([each for each, _ in known]), np.stack([each for _, each in known])
+    return spread_of(np.asarray((lateness * weights).sum(axis=0) / weights.sum(axis=0)), energies["body"])
+
+
 def _besides(kind: FaultKind, other: Finding) -> bool:
     """Whether a finding is what a fault of the whole body looks like in a limb that it does not quite explain."""
     if kind == "missed":
         return True
+    if kind == "different":
+        return other.kind in ("uneven", "missed", "off_balance")
     return kind in ("small", "stiff") and other.kind in ("different", "off_balance") and other.share < 0.85
 
 

@@ -22,17 +22,21 @@ warp is a fault with an amount.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_opening, gaussian_filter1d, label
 from scipy.signal import butter, sosfiltfilt
 
 from dancecoach.assessment.kinematics import RATE
 from dancecoach.types import FaultKind, Floats
+
+Mask = NDArray[np.bool_]
 
 MARGIN = 36  # steps on either side of the eight-count that the reference is known for
 _LONGEST = 27  # steps of lateness that are looked for; less than a beat at 130 BPM
@@ -44,16 +48,21 @@ _TREMBLING = butter(3, _TREMBLE, "highpass", fs=RATE, output="sos")
 # with a standard deviation of 1, the lateness while moving has one of 1 / PASSING; the mean of 106 eight-counts.
 PASSING = 1.5
 _EVERY = 3  # steps; lateness is looked for at every third
+_CHANGES, _USUALLY = 0.5, 0.25  # s of lateness gained in a second, and s of lateness: standard deviations
+_ROUNDS = 4  # of Gauss-Newton, which begins within a step
 _BEND = 0.001  # of the usual error; what a change of lateness by one step costs
 _STILL = 0.2  # of the usual speed
 _AT_EASE, _MOSTLY = 0.15, 0.3  # of the usual sway, where there is none; of the time
 _STEADILY = 0.5  # of a tremor's size that it has in its quietest quarter, if it is one
 _QUIET = 0.1  # s, over which a tremor's size is told
-_SHORTEST = 0.25  # s of a missed or different move
+_SHORTEST, _BRIEF = 0.25, 0.12  # s of another move, and of standing still
+_MOMENT = 0.03  # s, standard deviation of the smoothing over a speed that may be a brief rest's
 _SHARP = 0.04  # s, standard deviation of the smoothing in which another move begins and ends
+_THERE = 0.08  # of the movement's size; nearer than this one is where one should be
+_MOSTLY_STILL = 0.6  # of the time elsewhere, the ways there and back left out
 _EDGE = 0.1  # s before a missed move in which it begins
 _BACK = 0.5  # s after it in which one may catch up
-ALIKE = 0.003  # m; explanations that leave so little leave alike
+ALIKE = 0.0015  # m; explanations that leave so little leave alike
 _MOST = 3  # explanations of one limb
 _HELPS = 0.30  # of the error that an explanation has to take away
 
@@ -79,6 +88,7 @@ class Explanation:
     amount: float
     share: float
     where: Floats  # (T,) error taken away at each step, m²
+    lateness: Floats | None = None  # (T,) s, of an uneven movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ class _Fit:
     amount: float
     predicted: Floats  # (T + 2 MARGIN, K, 3)
     error: float  # what is left, over the steps it speaks of
+    lateness: Floats | None = None  # (T,) s
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +105,20 @@ class Path:
     """A limb of the reference in the dancer's time and size.
 
     `joints` (T + 2 MARGIN, K, 3) m against the limb's root; `centre` the same, the slow mean it moves around; `above`
-    (K,) which of the K joints each hangs on, −1 for the root.
+    (K,) which of the K joints each hangs on, −1 for the root; `energy` (T,) m²/s², the squared speed of its joints
+    against the pelvis, summed.
     """
 
     joints: Floats
     centre: Floats
     above: tuple[int, ...]
+    energy: Floats
+
+
+def spread_of(lateness_s: Floats, energy: Floats) -> float:
+    """Return the rubric's amount, ms, of lateness (T,) s over movement of this squared speed (T,)."""
+    mean = float(np.average(lateness_s, weights=energy))
+    return PASSING * 1000.0 * float(np.sqrt(np.average((lateness_s - mean) ** 2, weights=energy)))
 
 
 def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> tuple[list[Explanation], Floats]:
@@ -117,7 +136,7 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         Whether a slow sway is an explanation.
     """
     kinds: list[Callable[[Floats, Floats], _Fit | None]] = [
-        functools.partial(_small, reference), _stiff, _posture, _missed, _different,
+        functools.partial(_small, reference), _stiff, _posture, _missed, functools.partial(_different, reference),
     ]  # fmt: skip
     if sway:
         kinds.append(_sway)
@@ -128,7 +147,7 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         if before.mean() < floor**2:
             break
         lags, errors = _lags(path, predicted)
-        timed = (_late(path, predicted, lags, errors), _uneven(path, predicted, lags, errors))
+        timed = (_late(path, predicted, lags, errors), _uneven(reference, path, predicted, (lags, errors), floor))
         tremor = _shaky(bool(found), path, predicted)
         fits = [fit for fit in (*timed, tremor, *(kind(path, predicted) for kind in kinds)) if fit is not None]
         helps = before.mean() * (1 - _HELPS)
@@ -142,7 +161,8 @@ def explain(path: Floats, reference: Path, floor: float, sway: bool = False) -> 
         best = min(fits, key=lambda fit: (fit.error + max(floor, ALIKE) ** 2) * PENALTY[fit.kind])
         after = _error(path, _inner(best.predicted))
         share = 1 - best.error / before.mean()
-        found.append(Explanation(best.kind, best.amount, float(share), np.maximum(before - after, 0.0)))
+        where = np.maximum(before - after, 0.0)
+        found.append(Explanation(best.kind, best.amount, float(share), where, best.lateness))
         predicted, before = best.predicted, after
     return found, before
 
@@ -319,11 +339,14 @@ def _with_inner(kind: FaultKind, amount: float, path: Floats, extended: Floats, 
     return _fit(kind, amount, path, predicted)
 
 
-def _uneven(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fit:
+def _uneven(reference: Path, path: Floats, extended: Floats, looked: tuple[Floats, Floats], floor: float) -> _Fit:
     """Fit a lateness of every single movement: the least error over all its smooth courses (dynamic programming)."""
+    lags, errors = looked
     cost = gaussian_filter1d(errors, 0.04 * RATE / _EVERY, axis=1, mode="nearest").T
     stiffness = _BEND * float(np.median(cost.max(axis=1) - cost.min(axis=1)))
-    step = stiffness * (np.minimum(np.abs(lags[:, None] - lags[None, :]), 6) ** 2)
+    change = np.abs(lags[:, None] - lags[None, :])
+    # Time does not run backwards, nor does one catch up at more than twice the speed.
+    step = np.where(change <= _EVERY, stiffness * change**2, np.inf)
     total = cost[0]
     came = np.zeros(cost.shape, dtype=np.int64)
     for index in range(1, len(cost)):
@@ -334,40 +357,65 @@ def _uneven(path: Floats, extended: Floats, lags: Floats, errors: Floats) -> _Fi
     course[-1] = int(total.argmin())
     for index in range(len(cost) - 1, 0, -1):
         course[index - 1] = came[index, course[index]]
-    knots = np.arange(len(cost)) * _EVERY
-    delay = np.interp(np.arange(len(path)), knots, gaussian_filter1d(lags[course], 1.0, mode="nearest"))
-    speed = np.gradient(_inner(extended), axis=0)
-    weight = (speed**2).sum(axis=(1, 2)) + 1e-9
-    mean = float(np.average(delay, weights=weight))
-    spread = float(np.sqrt(np.average((delay - mean) ** 2, weights=weight)))
-    return _fit(
-        "uneven", PASSING * spread / RATE * 1000, path, _shifted(extended, np.pad(delay, MARGIN, mode="edge"))
-    )
+    delay = _refined(path, extended, lags[course], max(floor, ALIKE))
+    predicted = _shifted(extended, np.pad(delay, MARGIN, mode="edge"))
+    amount = spread_of(delay / RATE, reference.energy)
+    return dataclasses.replace(_fit("uneven", amount, path, predicted), lateness=delay / RATE)
 
 
-def _speed(path: Floats) -> Floats:
+def _refined(path: Floats, extended: Floats, knots: Floats, noise: float) -> Floats:
+    """Return the lateness (T,) in steps, between the whole steps of the `knots` (L,) it begins with (Gauss-Newton).
+
+    Straight between knots; where nothing moves and lateness cannot be seen, it passes evenly from one to the next.
+    """
+    count = len(path)
+    inside = np.arange(count, dtype=np.float64)
+    places = np.arange(len(knots)) * _EVERY
+    hats = np.stack([np.interp(inside, places, row) for row in np.eye(len(knots))], axis=1)
+    change = np.diff(np.eye(len(knots)), axis=0) / (_CHANGES * _EVERY)
+    smooth = change.T @ change + np.eye(len(knots)) / (_USUALLY * RATE) ** 2 / len(knots)
+    velocity = np.gradient(extended, axis=0)
+    joints = path.shape[1] * noise**2
+    knots = knots.copy()
+    for _ in range(_ROUNDS):
+        late = np.pad(hats @ knots, MARGIN, mode="edge")
+        left = path - _inner(_shifted(extended, late))
+        slope = _inner(_shifted(velocity, late))
+        seen = np.einsum("tkc,tkc->t", slope, slope) / joints
+        pull = -np.einsum("tkc,tkc->t", slope, left) / joints
+        normal = hats.T @ (seen[:, None] * hats) + smooth
+        knots = knots + np.linalg.solve(normal, hats.T @ pull - smooth @ knots)
+        knots = np.clip(knots, -MARGIN, MARGIN)
+    return np.asarray(hats @ knots)
+
+
+def _speed(path: Floats, over: float = 0.06) -> Floats:
     velocity = np.gradient(path, axis=0) * RATE
-    return np.asarray(gaussian_filter1d((velocity**2).sum(axis=(1, 2)), 0.06 * RATE, mode="nearest"))
+    return np.asarray(gaussian_filter1d((velocity**2).sum(axis=(1, 2)), over * RATE, mode="nearest"))
 
 
-def _pieces(mask: Floats) -> list[tuple[int, int]]:
-    length = int(_SHORTEST * RATE)
-    closed = binary_closing(np.pad(mask.astype(bool), length), np.ones(length // 2))
+def _pieces(mask: Mask, shortest: float = _SHORTEST) -> list[tuple[int, int]]:
+    length = int(shortest * RATE)
+    closed = binary_closing(np.pad(mask, length), np.ones(length // 2))
     opened = binary_opening(closed, np.ones(length))[length:-length]
-    marks, number = label(opened)
+    return _runs(opened)
+
+
+def _runs(mask: Mask) -> list[tuple[int, int]]:
+    marks, number = label(mask)
     steps = [np.flatnonzero(marks == piece) for piece in range(1, number + 1)]
     return [(int(each[0]), int(each[-1]) + 1) for each in steps]
 
 
 def _missed(path: Floats, extended: Floats) -> _Fit | None:
     inner = _inner(extended)
-    danced, wanted = _speed(path), _speed(inner)
+    danced, wanted = _speed(path, _MOMENT), _speed(inner, _MOMENT)
     usual = float(wanted.mean())
     still = danced < _STILL**2 * usual
     apart = _error(path, inner)
     taken = np.zeros(len(path), dtype=bool)
     held = 0
-    for start, stop in _pieces(still.astype(np.float64)):
+    for start, stop in _pieces(still, _BRIEF):
         if wanted[start:stop].mean() <= 4 * danced[start:stop].mean() + 0.01 * usual:
             continue
         # It begins where the two part; the way there and back to where one should be belongs to it.
@@ -380,6 +428,8 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
         begun = first
         while begun > max(start - int(_BACK * RATE), 0) and apart[begun - 1] > apart_from:
             begun -= 1
+        if stop - start + 2 * _EDGE * RATE < _MOSTLY_STILL * (last - begun):
+            continue  # a moment's rest in another move
         taken[max(0, begun - int(_EDGE * RATE)) : last + 5] = True
         held += last - first
     if held == 0:
@@ -388,43 +438,59 @@ def _missed(path: Floats, extended: Floats) -> _Fit | None:
     return fit and _Fit(fit.kind, (held / len(path)) * 100, fit.predicted, fit.error)
 
 
-def _different(path: Floats, extended: Floats) -> _Fit | None:
-    inner = _inner(extended)
+def _different(reference: Path, path: Floats, extended: Floats) -> _Fit | None:
+    inner, wanted = _inner(extended), _inner(reference.joints)
     width = 0.12 * RATE
 
     def smooth(values: Floats) -> Floats:
         return np.asarray(gaussian_filter1d(values, width, mode="nearest"))
 
-    centre = inner.mean(axis=0)
     apart = smooth(_error(path, inner))
-    size = smooth(_error(inner, np.broadcast_to(centre, inner.shape))).mean()
+    # Of the movement that should be: what a stiff or small one leaves is no other move.
+    size = smooth(_error(wanted, np.broadcast_to(wanted.mean(axis=0), wanted.shape))).mean()
     taken = np.zeros(len(path), dtype=bool)
-    for start, stop in _pieces((apart > 0.3 * size).astype(np.float64)):
+    for start, stop in _pieces(apart > 0.3 * size):
         taken[start:stop] = True
     held = _speed(path) < _STILL**2 * float(_speed(inner).mean())
     if taken.any() and held[taken].mean() > 0.4:
         missed = _missed(path, extended)
         if missed is not None and missed.error < 0.5 * float(_error(path, inner).mean()):
             return None  # not another move but none
+    if not 0 < taken.mean() < 1:
+        return None
+    taken, lasted = _other_moves(np.sqrt(_error(path, inner)), taken, math.sqrt(float(size)))
     fit = _given_up("different", taken, path, extended)
     if fit is None:
         return None
-    # Smoothing widened the pieces; a move begins and ends where one is half way to the other.
-    far = gaussian_filter1d(np.sqrt(_error(path, inner)), _SHARP * RATE, mode="nearest")
-    lasted = 0
-    for start, stop in _pieces(taken.astype(np.float64)):
-        beyond = np.flatnonzero(far[start:stop] > 0.5 * float(np.median(far[start:stop])))
-        lasted += int(beyond[-1] - beyond[0]) + 1
     return _Fit(fit.kind, 100.0 * lasted / len(path), fit.predicted, fit.error)
 
 
-def _given_up(kind: FaultKind, taken: Floats, path: Floats, extended: Floats) -> _Fit | None:
+def _other_moves(apart: Floats, taken: Mask, size: float) -> tuple[Mask, int]:
+    """Return the steps (T,) of other moves of which `taken` (T,) is plainly so, and how many steps they last.
+
+    `apart` (T,) m from where the limb should be, in a movement of this `size`, m. Another move lasts until the limb
+    is back where it should be, also where it comes near in between; it begins and ends half way to there.
+    """
+    far = np.asarray(gaussian_filter1d(apart, _SHARP * RATE, mode="nearest"))
+    back = max(ALIKE, _THERE * size, 2 * float(np.median(apart[~taken])))
+    length, edge = int(_SHORTEST * RATE), int(_EDGE * RATE)
+    away = binary_closing(np.pad((far > back) | taken, length), np.ones(length))[length:-length]
+    marks, _ = label(away)
+    whole = np.isin(marks, np.unique(marks[taken]))
+    lasted = 0
+    for start, stop in _runs(whole):
+        begin = start + int(np.argmax(far[start:stop] > 0.5 * far[start : start + 2 * edge].max()))
+        end = stop - int(np.argmax(far[start:stop][::-1] > 0.5 * far[start:stop][::-1][: 2 * edge].max()))
+        lasted += max(end - begin, 0)
+    return whole, lasted
+
+
+def _given_up(kind: FaultKind, taken: Mask, path: Floats, extended: Floats) -> _Fit | None:
     """Return the fit that leaves out the steps in `taken` (T,); what is left is said of the others."""
-    inside = np.asarray(taken, dtype=bool)
-    share = float(inside.mean())
+    share = float(taken.mean())
     if not 0.0 < share < 0.95:
         return None
     predicted = extended.copy()
-    predicted[MARGIN:-MARGIN][inside] = path[inside]
+    predicted[MARGIN:-MARGIN][taken] = path[taken]
     error = float(_error(path, _inner(predicted)).mean()) / (1 - share)
     return _Fit(kind, share * 100, predicted, error)

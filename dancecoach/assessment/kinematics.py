@@ -85,6 +85,9 @@ def body_of(track: PoseTrack, rate: float = RATE) -> Body:
     # Of the limbs: a spine of few markers bends between them.
     wavering = np.median(np.abs(each - lengths), axis=0)[list(LONG_BONES)]
     rigid = bool(np.all(wavering <= _RIGID * lengths[list(LONG_BONES)] + 1e-6))
+    if not track.monocular:
+        # A bone that is now longer, now shorter was badly measured or bends; that is nobody's way of dancing.
+        bones *= lengths[:, None] / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9)
     visibility = _sampled(track.times, track.visibility, times)
     return Body(times, bones, heading(joints, rate), roots, visibility, lengths, rigid, track.monocular)
 
@@ -103,6 +106,14 @@ def limb(bones: Floats, part: BodyPart) -> Floats:
     `bones` (T, 22, 3) m in any frame.
     """
     return np.concatenate([np.cumsum(bones[:, list(chain)], axis=1) for chain in CHAINS[part]], axis=1)
+
+
+def positions(bones: Floats) -> Floats:
+    """Return the joints (T, 22, 3) m against the pelvis of `bones` (T, 22, 3) m, in the same frame."""
+    joints = np.zeros_like(bones)
+    for joint in range(1, bones.shape[1]):
+        joints[:, joint] = joints[:, _PARENTS[joint]] + bones[:, joint]
+    return joints
 
 
 def hangs_on(part: BodyPart) -> tuple[int, ...]:

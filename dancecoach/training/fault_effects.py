@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dancecoach.assessment.fitting import spread_of
 from dancecoach.assessment.kinematics import CHAIN_JOINTS, heading, limb, turned
-from dancecoach.training.faults import Fault, energy_of, parts_of, quick_of, spread_of
+from dancecoach.training.faults import Fault, energy_of, parts_of, quick_of
 from dancecoach.types import JOINT_PARENTS, LIMBS, BodyPart, Floats
 
 LEAST_SEEN = 0.02  # m by which a fault at its full amount has to move some joint of the part, to be seen at all

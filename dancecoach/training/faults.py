@@ -17,7 +17,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from dancecoach.assessment.fitting import PASSING
+from dancecoach.assessment.fitting import spread_of
 from dancecoach.assessment.kinematics import heading, turned
 from dancecoach.assessment.rubric import RULES, TWINS, score, severity
 from dancecoach.types import JOINT_INDEX, JOINT_PARENTS, LIMBS, BodyPart, FaultKind, Floats
@@ -207,12 +207,6 @@ def energy_of(times: Floats, joints: Floats, part: BodyPart) -> Floats:
     moving = joints if part == "body" else joints - joints[:, :1]
     velocity = np.gradient(moving[:, list(PART_BONES[part])], times, axis=0)
     return np.asarray((velocity**2).sum(axis=(1, 2)) + 1e-9)
-
-
-def spread_of(lateness_s: Floats, energy: Floats) -> float:
-    """Return the rubric's amount, ms, of lateness (T,) s over movement of this squared speed (T,)."""
-    mean = float(np.average(lateness_s, weights=energy))
-    return PASSING * 1000.0 * float(np.sqrt(np.average((lateness_s - mean) ** 2, weights=energy)))
 
 
 def _eights(times: Floats, beats: Floats | None) -> Floats:

@@ -125,3 +125,29 @@ def test_whoever_dances_the_reference_gets_all_points(recordings: Path) -> None:
 def test_another_dance_is_not_given_points(recordings: Path) -> None:
     said = _assess(salsa(recordings, "61_12"), salsa(recordings, "60_03"))
     assert said.quality.mean is None or said.quality.mean < 60
+
+
+def test_what_an_explanation_leaves_makes_the_interval_wider(recordings: Path) -> None:
+    track = salsa(recordings)
+    fault = Fault("left_arm", "uneven", 60.0)
+    late = with_faults(track, fault)
+    wobble = late.joints.copy()
+    seconds = track.times[:, None, None]
+    wobble[:, [18, 20]] += 0.03 * np.sin(2 * np.pi * seconds * [0.9, 1.3, 0.7]) * np.array([[0.5], [1.0]])
+    halves = []
+    for joints in (late.joints, wobble):
+        said = _assess(track_of_room(track.times, joints + track.roots[:, None]), track)
+        assert said.cues[0].fault == "uneven" and said.quality.interval is not None
+        halves.append(said.quality.interval[1] - said.quality.interval[0])
+    assert halves[0] < 6.0 and halves[1] > 1.5 * halves[0]
+
+
+def test_bones_that_were_measured_now_longer_now_shorter_are_no_fault(recordings: Path) -> None:
+    track = salsa(recordings)
+    joints = room(track)
+    spine = joints[:, 9] - joints[:, 6]
+    breathing = spine * 0.15 * np.sin(2 * np.pi * track.times * 0.8)[:, None]
+    above = [9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]
+    joints[:, above] += breathing[:, None]
+    said = _assess(track_of_room(track.times, joints), track)
+    assert said.cues == () and said.quality.mean == pytest.approx(100.0, abs=1.0)
