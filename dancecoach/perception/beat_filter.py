@@ -205,8 +205,9 @@ class BeatFilter:
     def onset_evidence(self, strengths: Floats) -> Array:
         """Return the log likelihood (..., pairs of cells) of onset strengths (..., 3) under the rhythm patterns."""
         every = self._patterns.evidence(strengths)
-        # A bar of four has a backbeat or not.
-        both = np.logaddexp(every[..., self._pairs[:, 0]], every[..., self._pairs[:, 1]])
+        # A bar of four has a backbeat or not, all through; weighed up frame by frame, music without one would cost it
+        # something at each of them, and a metronome would be taken for a waltz.
+        both = np.maximum(every[..., self._pairs[:, 0]], every[..., self._pairs[:, 1]]) + np.log(2.0)
         return np.asarray(self.settings.onset_weight * both, dtype=np.float32)
 
     def evidence_of(self, beat: Floats | Array, down: Floats | Array) -> Array:

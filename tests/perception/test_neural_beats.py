@@ -181,6 +181,15 @@ def test_sound_without_music_is_not_counted(kind: str) -> None:
     assert ahead is None or ahead.confidence < SURE
 
 
+@pytest.mark.parametrize("tempo", [90.0, 140.0])
+def test_a_metronome_counts_to_eight(tempo: float) -> None:
+    _, tracker = track(clicks(tempo, 30.0, RATE)[0], RATE, (2048,))
+    grid = tracker.grid()
+    assert grid is not None
+    assert grid.beats_per_bar == 4
+    assert grid.tempo == pytest.approx(tempo, abs=1.5)
+
+
 def test_the_tempo_wanted_is_kept() -> None:
     tracker = default_tracker()
     samples = clicks(80, 30.0, RATE)[0].astype(np.float32)
