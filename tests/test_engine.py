@@ -132,13 +132,14 @@ def test_the_partner_dances_with_a_dancer_in_a_video_and_is_recorded(
         coach = engine(Settings(camera=server.url, audio="none", partner=True, partner_ghost=2))
         wait(coach, lambda s: s.partner is not None and len(s.partner.times) > 20, 30)
         coach.start_recording(tmp_path)
-        seen = wait(coach, lambda s: s.recording is not None and s.recording.seconds > 2.0)
+        wait(coach, lambda s: s.recording is not None and s.recording.seconds > 2.0)
+        # It dances ahead of the screen; a busy machine may be a frame late at any one moment.
+        seen = wait(coach, lambda s: s.partner is not None and s.partner.times[-1] > s.time + s.display_latency)
         assert seen.partner is not None
         motion = seen.partner
         for values in (motion.joints, motion.leader, motion.holds, motion.contacts):
             assert np.isfinite(values).all()
         assert motion.state in ("following", "uncertain")
-        assert motion.times[-1] > seen.time + seen.display_latency
         assert np.diff(motion.times) == pytest.approx(1 / 30)
         apart = np.linalg.norm((motion.joints - motion.leader)[:, 0, [0, 2]], axis=1)
         assert apart.min() > 0.25 and apart.max() < 2.0
