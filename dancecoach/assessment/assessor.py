@@ -39,7 +39,7 @@ BEFORE, AFTER = 2.0, 0.8  # s of poses around an eight-count that are looked at 
 # Standard deviation of a quality against a reference, by motion capture and by one camera: points (they are shown
 # whole, so they are not surer than that), and by kind the share of its own deduction that is uncertain. For motion
 # capture from how far faults put into takes of the training split were misjudged, by `training/faults.py` and by
-# other means, where a movement softened in another way is told less exactly.
+# other means; uneven, small, stiff, shaky, missed and different are wider for what was seen on held-out takes.
 _SD = 0.5, 5.0
 _UNSURE: Mapping[FaultKind, tuple[float, float]] = {
     "late": (0.01, 0.1),

@@ -336,8 +336,8 @@ The constants of the comparison were set while looking at training takes and at 
 they are not quite blind; the widths of the intervals were fitted to training takes, to these faults and to ones made
 by other means, and then made wider for some kinds after other injectors on held-out takes. Against the amount asked
 of another injector instead of what it did, jitter and tremor lie outside most intervals. A width follows what the
-explanation leaves and is never less than ±0.8 points, since points are
-shown whole: kinds that are read more exactly than that lie within it more often than in 90 %."""
+explanation leaves and is never less than ±0.8 points, since points are shown whole: kinds that are read more exactly
+than that lie within it more often than in 90 %."""
 
 
 def _saliency(figures: Mapping[str, float]) -> str:
