@@ -30,7 +30,7 @@ def app_parser(commands: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="show the demo")
     parser.add_argument("--fullscreen", action="store_true")
     parser.add_argument("--record", metavar="DIR", type=Path, help="record a session into this folder")
-    parser.add_argument("--quit-after", metavar="S", type=float, help="quit after so many seconds")
+    parser.add_argument("--quit-after", metavar="S", type=float, help="quit so many seconds after it is ready")
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="save the window as a picture on quitting")
     parser.add_argument("--view", choices=("main", "review", "calibration"), default="main", help="what to open")
     parser.add_argument("--size", metavar="WxH", type=_size, help="size of the window")

@@ -41,7 +41,7 @@ _TURN = 0.001  # s that a thread may keep the interpreter while another wants it
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run: `quit_after` seconds; `screenshot` a file for the window's last picture; `size` in pixels."""
+    """How to run: leave `quit_after` s once it is ready; `screenshot` a file for the last picture; `size` in pixels."""
 
     fullscreen: bool = False
     quit_after: float | None = None
@@ -109,6 +109,8 @@ class _Run:
         self._building = Background(lambda report: self._build(), self._ready, self._failed)
         # Once the window is on the screen: building keeps the interpreter busy.
         QTimer.singleShot(0, self.window, self._building.start)
+
+    def _quit_later(self) -> None:
         if self._options.quit_after is not None:
             QTimer.singleShot(int(1000 * self._options.quit_after), self.window, self.quit)
 
@@ -119,6 +121,7 @@ class _Run:
         return engine
 
     def _ready(self, engine: Coach) -> None:
+        self._quit_later()
         self.window.set_coach(engine)
         log.info("engine ready %.2f s after the window", time.perf_counter() - self._started)
         if self._options.view == "review":
@@ -127,6 +130,7 @@ class _Run:
             self.window.perform("open_calibration")
 
     def _failed(self, error: BaseException) -> None:
+        self._quit_later()
         self.code = 1
         problem, remedy = (
             (error.problem, error.remedy) if isinstance(error, DancecoachError) else (sentence(error), "")
@@ -201,7 +205,7 @@ def run(
     application.setQuitOnLastWindowClosed(True)
     work = _Run(engine_factory, settings, services or Services(), options or RunOptions(), clock)
     work.hooks.install()
-    before = _quit_on_signals(application)
+    before = _on_signals(work.quit)
     try:
         work.begin()
         application.exec()
@@ -217,12 +221,12 @@ def run(
 _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
-def _quit_on_signals(application: QApplication) -> list[tuple[signal.Signals, _Handler]]:
+def _on_signals(leave: Callable[[], None]) -> list[tuple[signal.Signals, _Handler]]:
     """Leave in good order on Ctrl+C and on a polite request to end; the paint timer lets Python see them."""
     if threading.current_thread() is not threading.main_thread():
         return []
     handlers: list[tuple[signal.Signals, _Handler]] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         handlers.append((number, signal.getsignal(number)))
-        signal.signal(number, lambda *_: application.quit())
+        signal.signal(number, lambda *_: leave())
     return handlers
