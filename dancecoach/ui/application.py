@@ -41,7 +41,7 @@ _TURN = 0.001  # s that a thread may keep the interpreter while another wants it
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run: leave `quit_after` s once it is ready; `screenshot` a file for the last picture; `size` in pixels."""
+    """How to run: leave `quit_after` s once ready; `screenshot` a file for the last picture; `size` in pixels."""
 
     fullscreen: bool = False
     quit_after: float | None = None
