@@ -284,7 +284,8 @@ class Stage(QWidget):
         """Return the picture at the size of the screen: made once a frame, blitted at every paint."""
         pixels = np.ascontiguousarray(frame.image)
         height, width = pixels.shape[:2]
-        source = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        packed = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        source = packed.convertToFormat(QImage.Format.Format_RGB32)  # scaled in half the time of packed pixels
         ratio = self.devicePixelRatioF()
         target = self._scaled
         wide, high = max(1, round(rect.width() * ratio)), max(1, round(rect.height() * ratio))
