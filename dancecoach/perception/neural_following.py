@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -137,14 +138,14 @@ class Decoder:
         # The silence between two clicks is part of the music.
         sounding = self._silent < _PAUSE
         self._music += (heard.music * sounding - self._music) / (_MUSIC_MEMORY * FRAMES_PER_SECOND)
-        weight = float(np.clip(2.0 * self._music, 0.0, 1.0)) if sounding else 0.0
+        weight = min(max(2.0 * self._music, 0.0), 1.0) if sounding else 0.0
         tempo = None
         if weight > 0.0 and self.filter.settings.tempo_weight > 0.0:
             tempo = self._tempo.likelihood(heard.tempo, weight * self.filter.settings.tempo_weight)
         # The first seconds are all there is to go by; later ones mostly repeat what was heard before, until the music
         # changes.
         surprise = self._surprise(heard.beat)
-        eager = 1.0 + self.filter.settings.eagerness * max(float(np.exp(-self._heard / _EAGER_TIME)), surprise)
+        eager = 1.0 + self.filter.settings.eagerness * max(math.exp(-self._heard / _EAGER_TIME), surprise)
         self._heard += weight / FRAMES_PER_SECOND
         foretold = self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
         renewed = self._renewal.step(self.filter, foretold, heard.beat, heard.down, tempo, weight, onsets)
@@ -153,7 +154,7 @@ class Decoder:
             self._for_track = self._for_other = self._on = self._elsewhere = 0.0
             self._heard = renewed
         self._frames += 1
-        self._recent = np.append(self._recent[1:], heard.beat)
+        self._recent[:-1], self._recent[-1] = self._recent[1:], heard.beat
         if self._frames % self._every:
             return Instant(time - self._delay, until, level, self._music, None)
         estimate = self._tracked(self._every / FRAMES_PER_SECOND)
@@ -161,7 +162,7 @@ class Decoder:
         confidence = None
         if self._weights is not None:
             score = float(self._weights @ self.evidence())
-            confidence = 1.0 / (1.0 + float(np.exp(-np.clip(score, -30.0, 30.0))))
+            confidence = 1.0 / (1.0 + math.exp(-min(max(score, -30.0), 30.0)))
         return Instant(time - self._delay, until, level, self._music, estimate, confidence)
 
     def _surprise(self, beat: float) -> float:
@@ -226,11 +227,11 @@ class Decoder:
                 self._agreement,
                 self._steadiness,
                 _log_odds(self._music),
-                np.log1p(min(self._beats, 32)),
+                math.log1p(min(self._beats, 32)),
             ]
         )
 
 
 def _log_odds(probability: float) -> float:
     inside = min(max(probability, 0.01), 0.99)
-    return float(np.log(inside / (1.0 - inside)))
+    return math.log(inside / (1.0 - inside))

@@ -8,6 +8,7 @@ identical numbers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,7 @@ class BandAnalysis:
                     time=self._frame / FRAMES_PER_SECOND,
                     heard=end / self.sample_rate,
                     bands=self.spectra(window[None])[0],
-                    level=float(np.sqrt(np.mean(short * short))),
+                    level=math.sqrt(float(short @ short) / len(short)),
                 )
             )
             self._frame += 1
@@ -163,7 +164,8 @@ class Normaliser:
 
     def step(self, bands: Array) -> Array:
         """Return the features (176,) of one frame's `bands` (88,): differences from the mean, then rises."""
-        log_level = 0.5 * float(np.log(np.mean(np.exp(2.0 * bands[:SHORT_BANDS]))))
+        # Sums, for `mean` takes three times as long on so few numbers.
+        log_level = 0.5 * math.log(float(np.exp(2.0 * bands[:SHORT_BANDS]).sum()) / SHORT_BANDS)
         weight = 1.0 if log_level > _QUIET else 1e-4
         keep = self._keep
         self._weight = keep * self._weight + weight
@@ -178,7 +180,7 @@ class Normaliser:
                 rise[part] = _rise(compressed[None, part], self._recent[-1 - lag][None, part])[0]
         if len(self._recent) > _RISE_LONG:
             self._recent.pop(0)
-        mean_rise = np.array([rise[:SHORT_BANDS].mean(), rise[SHORT_BANDS:].mean()])
+        mean_rise = np.add.reduceat(rise, (0, SHORT_BANDS)) / (SHORT_BANDS, LONG_BANDS)
         self._flux = keep * self._flux + weight * mean_rise
         usual = (self._flux / self._weight + 0.03).astype(np.float32)
         rise[:SHORT_BANDS] /= usual[0]
