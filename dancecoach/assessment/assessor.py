@@ -62,7 +62,10 @@ _UNSURE_TIMING = 0.05  # of what lateness against the music costs, where there i
 # Points of standard deviation beyond which a movement judged by itself is not given points. Through one camera the
 # networks were seen to differ from motion capture by more than a grade.
 _VAGUE, _VAGUE_MONOCULAR = 25.0, 10.0
+# The same for one camera against a reference.
+_VAGUE_AGAINST = 12.0
 _UNSURE_ALONE = "too unsure without a reference"
+_UNSURE_SEEN = "too unsure through one camera"
 _NOT_IT = "not the reference's movement"
 
 
@@ -168,8 +171,10 @@ class Assessor:
         if not placed.timed:
             faults = [each for each in faults if not _of_the_whole(each[0], each[1])]
             found = tuple(cue for cue in found if not _of_the_whole(cue.limb, cue.fault))
-        mean = score(faults)
-        quality = _quality(mean, _variance(faults, compared, monocular), against=True)
+        mean, variance = score(faults), _variance(faults, compared, monocular)
+        quality = _quality(mean, variance, against=True)
+        if monocular and variance > _VAGUE_AGAINST**2:
+            quality = Quality(reason=_UNSURE_SEEN, against_reference=True)
         named = ChoreographyPlace(placed.choreography.name, placed.primitive, placed.mirrored, placed.probability)
         if placed.choreography is not self._reference:
             said.append(Label("choreography", named.name, named.probability))
@@ -190,6 +195,8 @@ def _variance(faults: Sequence[tuple[BodyPart, FaultKind, float]], compared: Com
         # A weak side is found once, by one of its limbs.
         apart = left_over.get((part, kind)) or left_over.get((TWINS.get(part, part), kind), 0.0)
         total += (math.hypot(_UNSURE[kind][monocular], _UNLIKE * apart) * severity(part, kind, amount)) ** 2
+    for part, kind, amount in cueing.measured_faults(compared, monocular, plain=False):
+        total += severity(part, kind, amount) ** 2  # it may be so, or not at all
     # What differs and was not explained might be a fault as grave as another move.
     for part, share in compared.unexplained.items():
         total += (0.5 * share * severity(part, "different", RULES["different"].full)) ** 2

@@ -25,6 +25,7 @@ from dancecoach.assessment.recordings import cut
 from dancecoach.types import MIRROR_JOINTS, BeatGrid, Floats, PoseTrack, Primitive
 
 _KNOWN = 0.36  # rad, distance up to which a movement is that of a choreography
+_KNOWN_SEEN = 0.45  # the same for one camera, where the user said what is danced; others' movements are beyond 0.5
 _SURE = 0.25  # rad, distance at which nobody doubts
 _CORE = 0.15  # rad of `Found.core`, up to which a dancer makes other moves in the movement asked for, not another one
 _APART = 1.2  # times the distance that any other place has to have, where somebody may doubt
@@ -119,15 +120,16 @@ def place(
         return None
     distance, choreography, found = best
     others = sorted(rivals)[1] if len(rivals) > 1 else np.inf
-    doubtful = distance > _KNOWN or (distance > _SURE and others < _APART * distance)
+    known_to = _KNOWN_SEEN if surely and dancer.monocular else _KNOWN
+    doubtful = distance > known_to or (distance > _SURE and others < _APART * distance)
     if doubtful and not surely:
         return None
-    likely = float(np.clip((_KNOWN - distance) / (_KNOWN - _SURE), 0.0, 1.0)) * 0.5 + 0.5
+    likely = float(np.clip((known_to - distance) / (known_to - _SURE), 0.0, 1.0)) * 0.5 + 0.5
     if _over(primitive, choreography) and distance > _SURE and found.core > _CORE:
         return None
     anchors, timed = _anchors(primitive, grid, choreography, found)
     number = choreography.number_at(float(np.interp(primitive.start, *anchors)))
-    known_again = distance <= _KNOWN or found.core <= _CORE
+    known_again = distance <= known_to or found.core <= _CORE
     return Placed(choreography, number, found.mirrored, likely if known_again else 0.0, anchors, timed)
 
 

@@ -31,6 +31,10 @@ TOLERANCES: Mapping[FaultKind, tuple[float, float]] = {
     "missed": (10.0, 15.0),
     "different": (12.0, 25.0),
 }
+# Share of the difference that a finding has to explain where one camera saw it: what explains less was as often the
+# camera's own error. How late a limb is can be told in spite of such errors.
+_PLAIN = 0.8
+_TIMING: tuple[FaultKind, ...] = ("late", "early")
 # By the movement alone: only what is plain.
 _OFF, _STEADY, _HITS = 60.0, 0.4, 5  # ms, sharp MSR and hits from which a limb is late or early
 _ALIASED = 0.35  # of a beat; a limb that is farther off may be as far off the other way
@@ -46,10 +50,10 @@ _OF_NORMAL_NOISE = 0.78  # that percentile over the root mean square
 
 
 def from_comparison(compared: Comparison, primitive: Primitive, monocular: bool) -> tuple[Cue, ...]:
-    """Return the cues for what differs from a reference, the gravest first."""
+    """Return the cues for what plainly differs from a reference, the gravest first."""
     cues = []
     for finding in compared.findings:
-        if finding.amount < TOLERANCES[finding.kind][monocular]:
+        if finding.amount < TOLERANCES[finding.kind][monocular] or not _is_plain(finding, monocular):
             continue
         cues.append(
             Cue(
@@ -65,16 +69,27 @@ def from_comparison(compared: Comparison, primitive: Primitive, monocular: bool)
     return tuple(sorted(cues, key=lambda cue: -cue.severity * cue.confidence))
 
 
-def measured_faults(compared: Comparison, monocular: bool) -> list[tuple[BodyPart, FaultKind, float]]:
-    """Return part, kind and amount of all that was found, with what is within the tolerances faded out."""
+def measured_faults(
+    compared: Comparison, monocular: bool, plain: bool = True
+) -> list[tuple[BodyPart, FaultKind, float]]:
+    """Return part, kind and amount of all that was found, with what is within the tolerances faded out.
+
+    Of what one camera saw only what is `plain`, or else only what is not.
+    """
     faults: list[tuple[BodyPart, FaultKind, float]] = []
     for finding in compared.findings:
+        if _is_plain(finding, monocular) != plain:
+            continue
         least = TOLERANCES[finding.kind][monocular]
         fade = min(max((finding.amount - least / 2) / (least / 2), 0.0), 1.0)
         # A weak side is an arm and a leg.
         parts = (finding.part, TWINS[finding.part]) if finding.kind == "asymmetric" else (finding.part,)
         faults += [(part, finding.kind, finding.amount * fade) for part in parts]
     return faults
+
+
+def _is_plain(finding: Finding, monocular: bool) -> bool:
+    return not monocular or finding.kind in _TIMING or finding.share >= _PLAIN
 
 
 def _confidence(finding: Finding, monocular: bool) -> float:
