@@ -32,8 +32,10 @@ TOLERANCES: Mapping[FaultKind, tuple[float, float]] = {
     "different": (12.0, 25.0),
 }
 # Share of the difference that a finding has to explain where one camera saw it: what explains less was as often the
-# camera's own error. How late a limb is can be told in spite of such errors.
-_PLAIN = 0.8
+# camera's own error. Where all other limbs are as they should be that error is small, and less will do. How late a
+# limb is can be told in spite of such errors.
+_PLAIN, _PLAIN_WHERE_SEEN_WELL = 0.8, 0.65
+_SEEN_WELL = 0.02  # share of a limb's movement that is not explained
 _TIMING: tuple[FaultKind, ...] = ("late", "early")
 # By the movement alone: only what is plain.
 _OFF, _STEADY, _HITS = 60.0, 0.4, 5  # ms, sharp MSR and hits from which a limb is late or early
@@ -53,7 +55,7 @@ def from_comparison(compared: Comparison, primitive: Primitive, monocular: bool)
     """Return the cues for what plainly differs from a reference, the gravest first."""
     cues = []
     for finding in compared.findings:
-        if finding.amount < TOLERANCES[finding.kind][monocular] or not _is_plain(finding, monocular):
+        if finding.amount < TOLERANCES[finding.kind][monocular] or not _is_plain(finding, compared, monocular):
             continue
         cues.append(
             Cue(
@@ -78,7 +80,7 @@ def measured_faults(
     """
     faults: list[tuple[BodyPart, FaultKind, float]] = []
     for finding in compared.findings:
-        if _is_plain(finding, monocular) != plain:
+        if _is_plain(finding, compared, monocular) != plain:
             continue
         least = TOLERANCES[finding.kind][monocular]
         fade = min(max((finding.amount - least / 2) / (least / 2), 0.0), 1.0)
@@ -88,8 +90,12 @@ def measured_faults(
     return faults
 
 
-def _is_plain(finding: Finding, monocular: bool) -> bool:
-    return not monocular or finding.kind in _TIMING or finding.share >= _PLAIN
+def _is_plain(finding: Finding, compared: Comparison, monocular: bool) -> bool:
+    if not monocular or finding.kind in _TIMING:
+        return True
+    others = (share for part, share in compared.unexplained.items() if part != finding.part)
+    seen_well = max(others, default=0.0) <= _SEEN_WELL
+    return finding.share >= (_PLAIN_WHERE_SEEN_WELL if seen_well else _PLAIN)
 
 
 def _confidence(finding: Finding, monocular: bool) -> float:
