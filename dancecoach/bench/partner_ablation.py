@@ -19,8 +19,9 @@ VARIANTS: Mapping[str, Parts] = {
     "newest answer alone": Parts(averaging=False),
     "no distance": Parts(distance=False),
     "no hands": Parts(hands=False),
+    "no touch": Parts(touch=False),
     "no feet": Parts(feet=False),
-    "model alone": Parts(rhythm=False, energy=False, distance=False, hands=False, feet=False),
+    "model alone": Parts(rhythm=False, energy=False, distance=False, hands=False, touch=False, feet=False),
 }
 
 

@@ -10,6 +10,8 @@ afterwards, already overlap by some centimetres under them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dancecoach.types import JOINT_INDEX, Floats
@@ -115,13 +117,54 @@ def capsule_distances(first: Floats, second: Floats) -> Floats:
     ua = (u * a).sum(axis=-1)[..., :, None] - u @ np.swapaxes(b, -1, -2)  # u · (a − b)
     va = a @ flip - (v * b).sum(axis=-1)[..., None, :]
     apart = (a * a).sum(axis=-1)[..., :, None] - 2 * a @ np.swapaxes(b, -1, -2) + (b * b).sum(axis=-1)[..., None, :]
+    s, t = _nearest_shares(uu, vv, uv, ua, va)
+    squared = apart + s * s * uu + t * t * vv - 2 * s * t * uv + 2 * s * ua - 2 * t * va
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)) - RADII[:, None] - RADII)
+
+
+def nearest_points(body: Floats, room: Floats, chosen: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+    """Return how far some capsules of a body are from the nearest of another body, which way, and where.
+
+    Parameters
+    ----------
+    body, room : (22, 3) m
+    chosen : sequence of int
+        Capsules of `body`, N of them.
+
+    Returns
+    -------
+    distance : (N,) m
+        Negative overlapping.
+    direction : (N, 3)
+        From the other body to this one, unit length.
+    share : (N,) 0…1
+        How far along the chosen capsule the nearest place is.
+    """
+    rows = list(chosen)
+    a, u = (each[rows] for each in _segments(body, np.zeros(3)))
+    b, v = _segments(room, np.zeros(3))
+    uu = np.maximum((u * u).sum(axis=-1), _TINY)[:, None]
+    vv = np.maximum((v * v).sum(axis=-1), _TINY)[None, :]
+    between = a[:, None] - b
+    uv, ua = u @ v.T, (between * u[:, None]).sum(axis=-1)
+    va = (between * v).sum(axis=-1)
+    s, t = _nearest_shares(uu, vv, uv, ua, va)
+    way = between + s[..., None] * u[:, None] - t[..., None] * v
+    length = np.linalg.norm(way, axis=-1)
+    apart = length - RADII[rows][:, None] - RADII
+    each, nearest = np.arange(len(rows)), apart.argmin(axis=1)
+    direction = way[each, nearest] / np.maximum(length[each, nearest], 1e-6)[:, None]
+    return apart[each, nearest], direction, s[each, nearest]
+
+
+def _nearest_shares(uu: Floats, vv: Floats, uv: Floats, ua: Floats, va: Floats) -> tuple[Floats, Floats]:
+    """Return how far along two lines from a along u, from b along v, they are nearest: `ua` is u · (a − b)."""
     # Nearest points of two lines, then each clipped to its ends with the other one held; exact for segments.
     area = uu * vv - uv * uv
     s = np.clip(np.divide(uv * va - ua * vv, area, out=np.zeros_like(uv), where=area > _TINY * uu * vv), 0.0, 1.0)
     t = np.clip((uv * s + va) / vv, 0.0, 1.0)
     s = np.clip((uv * t - ua) / uu, 0.0, 1.0)
-    squared = apart + s * s * uu + t * t * vv - 2 * s * t * uv + 2 * s * ua - 2 * t * va
-    return np.asarray(np.sqrt(np.maximum(squared, 0.0)) - RADII[:, None] - RADII)
+    return s, t
 
 
 def body_distance(first: Floats, second: Floats) -> Floats:

@@ -8,8 +8,9 @@ from dancecoach.partner.capsules import CAPSULES, RADII, capsule_distances
 from dancecoach.types import Floats
 
 _UPPER_ARMS, _FOREARMS = [6, 7], [8, 9]
-_ARMS = _UPPER_ARMS + _FOREARMS  # the follower's arms keep out by themselves (`hands`)
-_BODY = [index for index in range(len(RADII)) if index not in _ARMS]
+# The follower's arms keep out by themselves (`hands`, `touch`), but wrists cannot take an upper arm off a hand.
+_BODY = [index for index in range(len(RADII)) if index not in _UPPER_ARMS + _FOREARMS]
+_NOT_FOREARMS = [index for index in range(len(RADII)) if index not in _FOREARMS]
 _ALLOWED = 0.015  # m that bodies may overlap: recorded pairs in close hold do, under one shared shape
 _CLEAR = 0.07  # m from the leader's forearms when they do not touch
 _SHARE = 0.6  # of what is too much that is given way in a frame
@@ -29,7 +30,8 @@ class Distance:
         `touching` 0…1 how much the leader's hands are on the follower; else they are kept clear of.
         """
         moved = body + self._given
-        excess = -capsule_distances(leader, moved)[:, _BODY] - _ALLOWED
+        excess = -capsule_distances(leader, moved)[:, _BODY + _UPPER_ARMS] - _ALLOWED
+        excess[_NOT_FOREARMS, len(_BODY) :] = -np.inf
         excess[_FOREARMS] += (1.0 - touching) * (_ALLOWED + _CLEAR)
         worst, _ = np.unravel_index(int(excess.argmax()), excess.shape)
         most = float(excess.max())

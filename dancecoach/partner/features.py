@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dancecoach.partner.frames import heading_of, turned
 from dancecoach.types import JOINT_INDEX, Floats
@@ -63,6 +64,26 @@ class View:
         """Return the features (T, F) of every frame of a motion (T, 22, 3) m; before the first it stood still."""
         index = np.arange(len(leader))[:, None] - np.array(LAGS)
         return self._features(leader[np.maximum(index, 0)], leader[np.maximum(index - 1, 0)])
+
+    def of_all_bridged(self, leader: Floats, since: NDArray[np.int64], gap: NDArray[np.int64]) -> Floats:
+        """Return the features (T, F) of every frame of a motion, had the leader not been seen for a while.
+
+        They came back `since` (T,) frames before each and had been away for `gap` (T,) frames, which `Leader` bridges
+        on a straight way.
+        """
+        newest = np.arange(len(leader))
+        back = np.maximum(newest - since, 0)[:, None]
+        lost = np.maximum(back - gap[:, None], 0)
+
+        def at(index: NDArray[np.int64]) -> Floats:
+            index = np.maximum(index, 0)
+            share = np.clip((index - lost) / np.maximum(back - lost, 1), 0.0, 1.0)[..., None, None]
+            bridge = (1 - share) * leader[lost] + share * leader[back]
+            seen = (index >= back) | (index <= lost)
+            return np.where(seen[..., None, None], leader[index], bridge)
+
+        index = newest[:, None] - np.array(LAGS)
+        return self._features(at(index), at(index - 1))
 
     def _features(self, frames: Floats, before: Floats) -> Floats:
         """Frames and those just before them (T, L, 22, 3) m, the newest lag first."""

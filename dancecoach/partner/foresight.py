@@ -89,17 +89,17 @@ class Foresight:
         return np.asarray(np.mean([_at(answer.contacts, place) for place, answer in self._about(tick)], axis=0))
 
     def hands(self, tick: int) -> tuple[Floats, Floats, float]:
-        """Return where the follower's wrists (2, 3) m are expected, which hands are held and how near arms are.
+        """Return where the follower's wrists (2, 3) m are expected, which hands are held and whether arms touch.
 
-        Holds (4,) 0…1; the gap, m, is between the surfaces of a forearm and the other's body.
+        Holds (4,) 0…1; the touch 0…1 is of a forearm and the other's body.
         """
         farthest = len(HOLD_HORIZONS) - 1
         about = [(min(place, farthest), answer) for place, answer in self._about(tick)]
         near = [each for each in about if each[0] < farthest] or about
         wrists = np.mean([_at(answer.wrists, place) for place, answer in near], axis=0)
         holds = np.mean([_at(answer.holds, place) for place, answer in near], axis=0)
-        gap = float(np.mean([_at(answer.gaps, place) for place, answer in near]))
-        return wrists, holds, gap
+        touch = float(np.mean([_at(answer.touches, place) for place, answer in near]))
+        return wrists, holds, touch
 
     def leader(self, tick: int, seen: Floats, velocity: Floats) -> Floats:
         """Return the leader (22, 3) m at a tick.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dancecoach.partner.capsules import outward
-from dancecoach.partner.skeleton import bent, reached, towards
+from dancecoach.partner.skeleton import bent, norms, reached, towards, unit
 from dancecoach.types import HAND_PAIRS, JOINT_INDEX, Floats
 
 _SHOULDERS, _ELBOWS, _WRISTS = (
@@ -67,19 +67,18 @@ class Hands:
             place = share @ leader[[HAND_PAIRS[number][0] for number in pairs]]
             strength = float(share @ self._holds[pairs])
             way = targets[hand] - place
-            distance = max(float(np.linalg.norm(way)), 1e-6)
+            distance = max(float(norms(way)), 1e-6)
             grip = place + way * (min(distance, apart) / distance)
             targets[hand] += strength * (grip - targets[hand])
         targets = targets + self._kept_out(body, targets, leader, touching)
         change = _PULL * (targets - own - self._off)
-        length = np.linalg.norm(change, axis=1, keepdims=True)
+        length = norms(change)[:, None]
         self._off = self._off + change * np.minimum(1.0, _FASTEST / np.maximum(length, 1e-9))
         down = np.tile([0.0, -1.0, 0.0], (2, 1))
         moved = body.copy()
         targets = own + self._off
         side = bent(body[_SHOULDERS], body[_ELBOWS], down)
-        along = targets - body[_SHOULDERS]
-        along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
+        along = unit(targets - body[_SHOULDERS])
         side = side - (side * along).sum(axis=1, keepdims=True) * along
         if self._sides is not None:
             # An elbow swings round, it does not leap to the other side.
@@ -87,12 +86,11 @@ class Hands:
         elbows, reaching = reached(body[_SHOULDERS], body[_ELBOWS], own, targets, side)
         bones = np.stack([elbows - body[_SHOULDERS], reaching - elbows])
         if self._bones is not None:
-            lengths = np.linalg.norm(bones, axis=-1, keepdims=True)
-            bones = lengths * np.stack([towards(self._bones[part], bones[part], _FASTEST_TURN) for part in range(2)])
-        self._bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9)
+            bones = norms(bones)[..., None] * towards(self._bones, bones, _FASTEST_TURN)
+        self._bones = unit(bones)
         moved[_ELBOWS] = body[_SHOULDERS] + bones[0]
         moved[_WRISTS] = moved[_ELBOWS] + bones[1]
-        self._sides = side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
+        self._sides = unit(side)
         return moved
 
     def _kept_out(self, body: Floats, targets: Floats, leader: Floats, touching: float) -> Floats:

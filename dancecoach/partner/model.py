@@ -12,20 +12,22 @@ from typing import Any, Protocol
 import numpy as np
 
 from dancecoach.errors import DancecoachError
-from dancecoach.partner.features import RATE, UPPER, WHOLE
+from dancecoach.partner.features import HISTORY, RATE, UPPER, WHOLE
 from dancecoach.partner.frames import mirrored
 from dancecoach.partner.outputs import HORIZONS, LOCAL, POSE, WIDTH, learned, own_frame
 from dancecoach.partner.regression import CENTRES, KernelRegression, fit
 from dancecoach.partner.skeleton import bone_lengths
 from dancecoach.types import JOINT_COUNT, Floats
 
-FORMAT = "dancecoach.partner/1"
+FORMAT = "dancecoach.partner/2"
 MODELS = Path(__file__).parents[2] / "models"
 STATE = 4 + 3 * (JOINT_COUNT - 1)  # root 3, heading 1, the other joints about the root in the body's heading
 _EVERY = 2  # frames between two that are learned: neighbours say the same
+_GAPS = (8, 120)  # frames for which a leader is away in what is learned for the time after
 _GAIN_POWER = 0.7
 _LARGEST_GAIN = 3.0
 _LARGEST_FILE = 256 * 1024 * 1024  # bytes
+_VIEWS = {"whole": WHOLE, "upper": UPPER, "back": WHOLE}
 _REMEDY = "Make the style anew with 'dancecoach train partner', or choose another."
 
 
@@ -52,8 +54,11 @@ class DuetModel(Protocol):
         """What it knows of its style."""
         ...
 
-    def answer(self, features: Floats, feet: bool) -> tuple[Floats, float]:
-        """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are."""
+    def answer(self, features: Floats, feet: bool, back: bool = False) -> tuple[Floats, float]:
+        """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are.
+
+        `back` tells that the leader is only just back, so that a part of the history is bridged; only with `feet`.
+        """
         ...
 
 
@@ -64,10 +69,14 @@ class FittedModel:
     style: Style
     whole: KernelRegression
     upper: KernelRegression
+    back: KernelRegression
 
-    def answer(self, features: Floats, feet: bool) -> tuple[Floats, float]:
-        """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are."""
-        return (self.whole if feet else self.upper).answer(features)
+    def answer(self, features: Floats, feet: bool, back: bool = False) -> tuple[Floats, float]:
+        """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are.
+
+        `back` tells that the leader is only just back, so that a part of the history is bridged; only with `feet`.
+        """
+        return ((self.back if back else self.whole) if feet else self.upper).answer(features)
 
 
 def fit_model(
@@ -95,13 +104,21 @@ def fit_model(
     for view in (WHOLE, UPPER):
         features = np.concatenate([view.of_all(leader)[::_EVERY] for sides in both for leader, _ in sides])
         fits.append(fit(features, answers, view.weights, blocks if view is WHOLE else (), centres, seed))
+    random = np.random.default_rng(seed)
+    bridged = []
+    for sides in both:
+        for leader, _ in sides:
+            since = random.integers(0, HISTORY, len(leader))
+            gap = np.exp(random.uniform(np.log(_GAPS[0]), np.log(_GAPS[1]), len(leader))).astype(np.int64)
+            bridged.append(WHOLE.of_all_bridged(leader, since, gap)[::_EVERY])
+    back = fit(np.concatenate(bridged), answers, WHOLE.weights, (), centres, seed).model
     followers = np.concatenate([follower for _, follower in duets])
     leaders = np.concatenate([leader for leader, _ in duets])
     lengths = bone_lengths(followers)
     apart = np.linalg.norm((followers - leaders)[:, 0][:, [0, 2]], axis=1)
     gains = _gains(fits[0].left_out(), [follower for sides in both for _, follower in sides])
     style = Style(name, lengths, gains, float(np.median(apart)), float(np.percentile(followers[:, 0, 1], 75)))
-    return FittedModel(style, fits[0].model, fits[1].model)
+    return FittedModel(style, fits[0].model, fits[1].model, back)
 
 
 def _gains(answers: Sequence[Floats], followers: Sequence[Floats]) -> Floats:
@@ -174,22 +191,23 @@ class OnnxModel:
 
     def _check(self) -> None:
         shapes = {each.name: each.shape for each in self._session.get_inputs() + self._session.get_outputs()}
-        wanted = {"whole": [1, len(WHOLE.weights)], "upper": [1, len(UPPER.weights)]}
+        wanted = {name: [1, len(view.weights)] for name, view in _VIEWS.items()}
         for name, shape in wanted.items():
             if shapes.get(name) != shape or shapes.get(f"{name}_answer") != [1, WIDTH]:
                 raise DancecoachError("The partner's model is of another version.", _REMEDY)
-        for feet in (True, False):
-            row, _ = self.answer(np.zeros(len((WHOLE if feet else UPPER).weights)), feet)
+        for feet, back in ((True, False), (True, True), (False, False)):
+            row, _ = self.answer(np.zeros(len((WHOLE if feet else UPPER).weights)), feet, back)
             if not np.isfinite(row).all():
                 raise DancecoachError("The partner's model gives no usable answer.", _REMEDY)
 
-    def answer(self, features: Floats, feet: bool) -> tuple[Floats, float]:
-        """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are."""
-        chosen, other = ("whole", "upper") if feet else ("upper", "whole")
-        given = {
-            chosen: features[None].astype(np.float32),
-            other: np.zeros((1, len((UPPER if feet else WHOLE).weights)), np.float32),
-        }
+    def answer(self, features: Floats, feet: bool, back: bool = False) -> tuple[Floats, float]:
+        """Return the row (WIDTH,) of `outputs` and how familiar 0…1 the features (F,) are.
+
+        `back` tells that the leader is only just back, so that a part of the history is bridged; only with `feet`.
+        """
+        chosen = ("back" if back else "whole") if feet else "upper"
+        given = {name: np.zeros((1, len(view.weights)), np.float32) for name, view in _VIEWS.items()}
+        given[chosen] = features[None].astype(np.float32)
         row, near = self._session.run([f"{chosen}_answer", f"{chosen}_familiarity"], given)
         return np.asarray(row[0], dtype=np.float64), float(near[0])
 

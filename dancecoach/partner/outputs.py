@@ -21,8 +21,9 @@ HOLD = 0.20  # m between two wrists: hands that are held
 POSE = 5 + 3 * (JOINT_COUNT - 1)  # root 3, sine and cosine of the facing, the other joints
 LOCAL = slice(5, POSE)
 _STEP = POSE + 5  # contacts 4, logarithm of the speed
-_HELD = 6 + len(HAND_PAIRS) + 1  # wrists, holds, gap
-_FAR = 0.30  # m between arms and the other's body beyond which it makes no difference
+_HELD = 6 + len(HAND_PAIRS) + 1  # wrists, holds, touch
+TOUCH = 0.05  # m between a forearm's surface and the other's body: touching
+_ABOUT = 0.04  # m about that in which a touch goes from hardly to surely; a sharp edge is harder to learn
 _SPEED_FLOOR = 0.1  # m/s, so that the logarithm of a speed is bounded
 _SMOOTHING = 2.0  # frames, of the speed that is learned
 _DAMPING = 0.85  # per frame: how long a leader keeps moving on
@@ -42,9 +43,9 @@ class Prediction:
 
     `roots` (H, 3) m, `directions` (H, 2) sine and cosine of the heading (shorter than 1 where unsure), `locals_`
     (H, 63) m joints 1…21 in the follower's heading about its root, `contacts` (H, 4) 0…1, `speeds` (H,) m/s mean of
-    the joints: each at `HORIZONS`. `wrists` (K, 2, 3) m, `holds` (K, 4) 0…1, `gaps` (K,) m between arms and the
-    other's body, at `HOLD_HORIZONS`. `leader` (N, 22, 3)
-    m at `LEADER_HORIZONS`. `ghosts` (G, 68) as they were learned, at `GHOST_HORIZONS`.
+    the joints: each at `HORIZONS`. `wrists` (K, 2, 3) m, `holds` (K, 4) 0…1, `touches` (K,) 0…1 how surely a forearm
+    of either touches the other's body, at `HOLD_HORIZONS`. `leader` (N, 22, 3) m at `LEADER_HORIZONS`. `ghosts`
+    (G, 68) as they were learned, at `GHOST_HORIZONS`.
     """
 
     roots: Floats
@@ -54,7 +55,7 @@ class Prediction:
     speeds: Floats
     wrists: Floats
     holds: Floats
-    gaps: Floats
+    touches: Floats
     leader: Floats
     ghosts: Floats
     heading: float
@@ -124,7 +125,7 @@ def learned(leader: Floats, follower: Floats) -> Floats:
         [np.linalg.norm(leader[:, ours] - follower[:, theirs], axis=1) for ours, theirs in HAND_PAIRS], 1
     )
     held = (apart < HOLD).astype(np.float64)
-    gap = np.minimum(arms_apart(leader, follower), _FAR)
+    touch = 1.0 / (1.0 + np.exp((arms_apart(leader, follower) - TOUCH) / _ABOUT))
     velocity = np.diff(leader, axis=0, prepend=leader[:1])
 
     def ahead(frames: int) -> Floats:
@@ -143,7 +144,7 @@ def learned(leader: Floats, follower: Floats) -> Floats:
     for frames in HOLD_HORIZONS:
         later = ahead(frames)
         wrists = turned(follower[later][:, [20, 21]] - origin, -heading).reshape(count, -1)
-        columns.append(np.concatenate([wrists, held[later], gap[later][:, None]], axis=1))
+        columns.append(np.concatenate([wrists, held[later], touch[later][:, None]], axis=1))
     for frames in LEADER_HORIZONS:
         foreseen = leader + velocity * damped(frames)
         columns.append(turned(leader[ahead(frames)] - foreseen, -heading).reshape(count, -1))
@@ -179,7 +180,7 @@ def understood(row: Floats, newest: Floats, before: Floats) -> Prediction:
         speeds=np.exp(np.clip(steps[:, POSE + 4], -3.0, 2.0)) - _SPEED_FLOOR,
         wrists=turned(held[:, :6].reshape(-1, 2, 3), heading) + origin,
         holds=np.clip(held[:, 6:-1], 0.0, 1.0),
-        gaps=held[:, -1],
+        touches=held[:, -1],
         leader=foreseen + turned(ahead.reshape(-1, JOINT_COUNT, 3), heading),
         ghosts=ghosts,
         heading=heading,

@@ -2,7 +2,7 @@
 
 ```
 pose ─► leader ─ticks─► features ─► model ─► foresight ─┐
-                                   basic on the beat ───┴─► dancer ─► distance ─► hands ─► feet ─► frame
+                                   basic on the beat ───┴─► dancer ─► distance ─► hands ─► touch ─► feet ─► frame
 ```
 
 Every part sees the past alone. The frame asked for lies ahead of the newest pose by the time a picture takes to the
@@ -19,7 +19,7 @@ import numpy as np
 from dancecoach.partner.basic import BasicTable, bodies_at, state_at
 from dancecoach.partner.dancer import Dancer, Expectation, blended, turn_between
 from dancecoach.partner.distance import Distance
-from dancecoach.partner.features import RATE, UPPER, WHOLE
+from dancecoach.partner.features import HISTORY, RATE, UPPER, WHOLE
 from dancecoach.partner.feet import Feet
 from dancecoach.partner.foresight import Foresight
 from dancecoach.partner.frames import heading_of
@@ -28,6 +28,7 @@ from dancecoach.partner.leader import Leader
 from dancecoach.partner.model import MODELS, STATE, DuetModel, OnnxModel
 from dancecoach.partner.outputs import understood
 from dancecoach.partner.skeleton import with_bones
+from dancecoach.partner.touch import Touch
 from dancecoach.types import SURE, BeatGrid, Floats, PartnerRole, PartnerState, Pose
 
 _CATCH_UP = 3  # ticks that are understood in one step; what was missed before that is past
@@ -37,7 +38,7 @@ _BLEND = 0.3  # s from one to the other: what the leader leads, and the basic
 _ROOM = 0.3  # m that the partner backs off when it dances alone
 _KNOWN, _STRANGE = 0.42, 0.25  # familiarity of movements that can be followed, and that cannot
 _FADE = 0.05  # share of a change of familiarity that counts in a frame
-_TOUCHING, _NOT_TOUCHING = 0.085, 0.11  # m, expected gap between arms and bodies: when they touch, and no longer do
+_TOUCHING, _NOT_TOUCHING = 0.38, 0.32  # expected touch of arms: from where on they touch, and no longer do
 _TAKE = 0.3  # share of a change of touch that is made in a frame
 _TEMPO = 170.0  # counts a minute where no beat is known
 
@@ -65,7 +66,8 @@ class Parts:
     """Which parts of the partner work; all but for measuring what each is worth.
 
     `rhythm` scales steps to the expected speed; `energy` amplifies velocities; `averaging` asks all answers about a
-    moment, not the newest alone; `distance`, `hands` and `feet` are the corrections of the body.
+    moment, not the newest alone; `distance`, `hands`, `touch` and `feet` are the corrections of the body;
+    `back` asks what was learned for a leader who is only just back.
     """
 
     rhythm: bool = True
@@ -73,7 +75,9 @@ class Parts:
     averaging: bool = True
     distance: bool = True
     hands: bool = True
+    touch: bool = True
     feet: bool = True
+    back: bool = True
 
 
 @functools.cache
@@ -121,7 +125,7 @@ class Partner:
         self._leader = Leader(style.bones)
         self._foresight = Foresight()
         self._dancer: Dancer | None = None
-        self._distance, self._hands, self._feet = Distance(), Hands(), Feet()
+        self._distance, self._hands, self._touch, self._feet = Distance(), Hands(), Touch(), Feet()
         self._tick: int | None = None
         self._seen_tick = -1
         self._seen = np.zeros((22, 3))
@@ -129,7 +133,7 @@ class Partner:
         self._led = 0.0
         self._familiar: float | None = None
         self._home: Floats | None = None
-        self._touching = 0.0
+        self._touching, self._touches = 0.0, False
         self._count = 1.0
         self._state: PartnerState = "waiting"
 
@@ -181,7 +185,7 @@ class Partner:
             if history is None:
                 return
             view = WHOLE if self._leader.feet else UPPER
-            row, familiar = self._model.answer(view.of(history), self._leader.feet)
+            row, familiar = self._model.answer(view.of(history), self._leader.feet, self._bridged(each / RATE))
             self._familiar = (
                 familiar if self._familiar is None else self._familiar + _FADE * (familiar - self._familiar)
             )
@@ -190,6 +194,11 @@ class Partner:
                 self._foresight.clear()
             self._foresight.add(each, understood(row, history[-1], history[-2]))
             self._seen_tick = each
+
+    def _bridged(self, time: float) -> bool:
+        """Return whether a part of the history was not seen."""
+        back = self._leader.returned_at
+        return self._parts.back and back is not None and time - back < HISTORY / RATE
 
     def _note(self, away: float) -> None:
         """Note how long the dancer has not been seen."""
@@ -270,15 +279,18 @@ class Partner:
         self, time: float, tick: int, body: Floats, leader: Floats, grid: BeatGrid | None, ghost_counts: int
     ) -> PartnerFrame:
         following = self.role == "follower" and self._state in ("following", "uncertain")
-        wrists, held, gap = self._foresight.hands(tick)
-        if gap < _TOUCHING or gap > _NOT_TOUCHING or not following:
-            self._touching += _TAKE * (float(gap < _TOUCHING and following) - self._touching)
+        wrists, held, touch = self._foresight.hands(tick)
+        if touch > _TOUCHING or touch < _NOT_TOUCHING or not following:
+            self._touches = touch > _TOUCHING and following
+        self._touching += _TAKE * (float(self._touches) - self._touching)
         if self._parts.distance:
             body = self._distance.keep(body, leader, self._touching)
         if self._parts.hands:
             wrists = self._led * wrists + (1 - self._led) * body[[20, 21]]
             held = held * self._led if following else np.zeros(4)
             body = self._hands.reach(body, leader, wrists, held, self._touching)
+        if self._parts.touch:
+            body = self._touch.settle(body, leader, self._touches)
         contacts = self._foresight.contacts(tick)
         if self._led < 0.5:
             contacts = np.ones(4)

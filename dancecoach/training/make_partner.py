@@ -27,7 +27,7 @@ _ACKNOWLEDGEMENT = (
 )
 _WHAT = (
     "From two seconds of the leader's movement: how the follower goes on for 0.4 s, how fast, which feet stand, "
-    "which hands are held and how near arms are, how the leader goes on, and where the follower is two to four "
+    "which hands are held and whether arms touch, how the leader goes on, and where the follower is two to four "
     "counts later. "
     "Kernel ridge regression (`dancecoach/partner/regression.py`); the live engine around it "
     "(`dancecoach/partner/partner.py`) makes a body of it."
@@ -144,8 +144,8 @@ def card_text(card: Mapping[str, Any], size: int) -> str:
         "## Training",
         "",
         _wrapped(
-            f"`{card['command']}`; seed {card['seed']}; {CENTRES} centres, ridge {RIDGE}, rank {RANK}, twice: with "
-            "and without the leader's feet. " + _TRAINING
+            f"`{card['command']}`; seed {card['seed']}; {CENTRES} centres, ridge {RIDGE}, rank {RANK}, three "
+            "times: with and without the leader's feet, and for two seconds after a leader was not seen. " + _TRAINING
         ),
     ]
     models = card["figures"].get("models", {})

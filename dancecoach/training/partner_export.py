@@ -21,7 +21,7 @@ def export(model: FittedModel, path: Path) -> None:
     nodes: list[onnx.NodeProto] = []
     constants: list[onnx.TensorProto] = []
     inputs, outputs = [], []
-    for name, part in (("whole", model.whole), ("upper", model.upper)):
+    for name, part in (("whole", model.whole), ("upper", model.upper), ("back", model.back)):
         _add(name, part, nodes, constants)
         inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, len(part.mean)]))
         outputs.append(helper.make_tensor_value_info(f"{name}_answer", TensorProto.FLOAT, [1, len(part.bias)]))

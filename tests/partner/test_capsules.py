@@ -7,9 +7,11 @@ import pytest
 
 from dancecoach.partner.capsules import (
     CAPSULES,
+    FOREARMS,
     RADII,
     body_distance,
     capsule_distances,
+    nearest_points,
     point_distance,
     surface_points,
 )
@@ -52,6 +54,24 @@ def test_the_nearest_points_of_two_lines_agree_with_a_search() -> None:
             assert found[i, j] == pytest.approx(least - RADII[i] - RADII[j], abs=2e-2)
             assert found[i, j] <= least - RADII[i] - RADII[j] + 1e-9
     assert np.allclose(found, capsule_distances(second, first).T)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_nearest_of_another_body_is_as_far_as_all_pairs_say_and_that_way(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    body, other = random.uniform(-1, 1, (2, 22, 3))
+    distance, way, share = nearest_points(body, other, FOREARMS)
+    pairs = capsule_distances(body, other)[list(FOREARMS)]
+    assert np.allclose(distance, pairs.min(axis=1), atol=1e-7)
+    for arm, nearest in enumerate(pairs.argmin(axis=1)):
+        start, stop, radius = CAPSULES[FOREARMS[arm]]
+        place = body[start] + share[arm] * (body[stop] - body[start])
+        below = place - way[arm] * (distance[arm] + radius + CAPSULES[nearest][2])
+        # From that place, that far back, lies the line of the other's capsule.
+        first, last, _ = CAPSULES[nearest]
+        along = other[last] - other[first]
+        back = np.clip((below - other[first]) @ along / (along @ along), 0.0, 1.0)
+        assert np.linalg.norm(other[first] + back * along - below) < 1e-6
 
 
 def test_parallel_bones_and_bones_without_length() -> None:

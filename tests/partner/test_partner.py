@@ -175,9 +175,9 @@ def test_a_file_says_what_was_fitted(tmp_path: Path) -> None:
     export(model, path)
     read = OnnxModel(path)
     leader = dancing(5.0, 0.2)
-    for view, feet in ((WHOLE, True), (UPPER, False)):
+    for view, feet, back in ((WHOLE, True, False), (UPPER, False, False), (WHOLE, True, True)):
         features = view.of_all(leader)[100]
-        (row, familiar), (expected, known) = read.answer(features, feet), model.answer(features, feet)
+        (row, familiar), (expected, known) = (each.answer(features, feet, back) for each in (read, model))
         assert np.abs(row - expected).max() < 0.02
         assert familiar == pytest.approx(known, abs=0.01)
     assert np.allclose(read.style.gains, model.style.gains, atol=1e-5)

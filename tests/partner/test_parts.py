@@ -8,19 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dancecoach.partner.basic import BasicTable, basic
-from dancecoach.partner.capsules import body_distance, outward, point_distance
+from dancecoach.partner.capsules import FOREARMS, body_distance, capsule_distances, outward, point_distance
 from dancecoach.partner.dancer import Dancer, Expectation
 from dancecoach.partner.distance import Distance
 from dancecoach.partner.features import HISTORY, UPPER, WHOLE, View
 from dancecoach.partner.feet import Feet
 from dancecoach.partner.frames import heading_of, turned, wrapped
 from dancecoach.partner.hands import Hands
+from dancecoach.partner.leader import Leader
 from dancecoach.partner.model import STATE
 from dancecoach.partner.outputs import LEADER_HORIZONS, WIDTH, learned, understood
 from dancecoach.partner.regression import fit, kernel
 from dancecoach.partner.skeleton import bent, bone_lengths, reached, towards, with_bones
+from dancecoach.partner.touch import Touch
 from dancecoach.types import HAND_PAIRS, JOINT_PARENTS, Floats, PartnerRole
-from tests.partner.made import couple, dancing, style
+from tests.partner.made import couple, dancing, pose_of, style
 
 
 @given(st.floats(-10, 10), st.floats(-3, 3), st.floats(-3, 3))
@@ -75,6 +77,21 @@ def test_features_are_causal_and_do_not_know_where_north_is(view: View) -> None:
     changed = leader.copy()
     changed[101:] += 1.0
     assert np.array_equal(view.of_all(changed)[:101], features[:101])
+
+
+def test_what_is_learned_of_a_gap_is_what_the_leader_bridges() -> None:
+    motion = dancing(8.0, 0.5)
+    seen, gap = 140, 40  # the frame in which the leader is back, and for how many frames they were away
+    leader = Leader(style().bones)
+    for frame, room in enumerate(motion[: seen + 21]):
+        if not seen - gap < frame < seen:
+            leader.observe(pose_of(room, frame / 30))
+            history = leader.tick(frame / 30)
+    assert history is not None
+    since = np.maximum(np.arange(len(motion)) - seen, 0)
+    known = WHOLE.of_all_bridged(motion, since, np.full(len(motion), gap))[seen + 20]
+    assert np.allclose(known, WHOLE.of(history), atol=0.03)
+    assert np.abs(known - WHOLE.of_all(motion)[seen + 20]).max() > 0.1
 
 
 def test_a_view_of_the_upper_body_does_not_see_the_feet() -> None:
@@ -182,6 +199,43 @@ def test_hands_that_are_held_meet_and_let_go() -> None:
         free = hands.reach(follower, leader, follower[[20, 21]], np.zeros(4), 0.0)
     assert np.linalg.norm(free[21] - follower[21]) < 0.03
     assert np.allclose(bone_lengths(joined[None]), bone_lengths(follower[None]), atol=1e-6)
+
+
+def _reaching(gap: float) -> tuple[Floats, Floats]:
+    """Return a leader and a follower before them whose nearest forearm is about `gap` m from the leader."""
+    leader, facing = basic(1.0, style(), "leader"), basic(1.0, style(), "follower")
+    for apart in np.arange(1.2, 0.2, -0.005):
+        follower = turned(facing, np.pi) + (0.0, 0.0, apart)
+        if capsule_distances(follower, leader)[list(FOREARMS)].min() < gap:
+            break
+    return leader, follower
+
+
+@pytest.mark.parametrize("gap", [0.15, 0.08, 0.03])
+def test_arms_touch_when_they_are_meant_to(gap: float) -> None:
+    leader, follower = _reaching(gap)
+    touch = Touch()
+    steps = [touch.settle(follower, leader, True) for _ in range(15)]
+    assert capsule_distances(steps[-1], leader)[list(FOREARMS)].min() < 0.05
+    assert body_distance(steps[-1], leader) > 0.0
+    assert np.linalg.norm(np.diff(steps, axis=0), axis=-1).max() < 0.13
+    assert np.allclose(bone_lengths(steps[-1][None]), bone_lengths(follower[None]), atol=1e-6)
+
+
+@pytest.mark.parametrize("gap", [0.05, 0.0, -0.02])
+def test_arms_keep_clear_when_they_are_not_meant_to_touch(gap: float) -> None:
+    leader, follower = _reaching(gap)
+    touch = Touch()
+    steps = [touch.settle(follower, leader, False) for _ in range(15)]
+    assert capsule_distances(steps[-1], leader)[list(FOREARMS)].min() > 0.05
+    assert np.linalg.norm(np.diff(steps, axis=0), axis=-1).max() < 0.13
+    others = [joint for joint in range(22) if joint not in (18, 19, 20, 21)]
+    assert np.array_equal(steps[-1][others], follower[others])
+
+
+def test_an_arm_that_is_far_is_left_alone() -> None:
+    leader, follower = _reaching(0.4)
+    assert np.allclose(Touch().settle(follower, leader, True)[[20, 21]], follower[[20, 21]], atol=0.01)
 
 
 def test_a_follower_gives_way_and_a_leader_is_not_moved() -> None:
