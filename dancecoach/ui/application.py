@@ -205,7 +205,8 @@ def run(
     application.setQuitOnLastWindowClosed(True)
     work = _Run(engine_factory, settings, services or Services(), options or RunOptions(), clock)
     work.hooks.install()
-    before = _on_signals(work.quit)
+    # Not at once: the signal may come in the middle of a paint, where no picture can be taken.
+    before = _on_signals(lambda: QTimer.singleShot(0, work.window, work.quit))
     try:
         work.begin()
         application.exec()
