@@ -53,6 +53,7 @@ AGAINST: Mapping[str, tuple[str, int]] = {
     "lag ms": ("lag_ms", 0),
     "BED cc": ("bed_corrected", 3),
     "touch F1": ("touch_f1", 2),
+    "of all": ("touch_f1_pooled", 2),
     "hold F1": ("hold_f1", 2),
     "foot cm/s": ("foot_cm_s", 0),
     "jerk": ("jerk_ratio", 2),
@@ -63,6 +64,7 @@ AGAINST: Mapping[str, tuple[str, int]] = {
 }
 _TRUE_DELAYS = (2, 4, 6)  # frames
 _CLEAN = "+clean"
+_SOON = 1.0  # s within which a follower shall be back
 
 
 @dataclass(slots=True)
@@ -228,7 +230,7 @@ def _measure(
         figures[name]["shuffled_leader"] = sensitivity(duets, found)
         if RIVAL in danced and name != RIVAL:
             figures[name]["against"] = {"rival": RIVAL} | against(measured[name], measured[RIVAL], measured[TRUE])
-        figures[name]["corrupted"] = {kind: _endurance(each) for kind, each in found.endured.items()}
+        figures[name]["corrupted"] = {kind: endurance(each) for kind, each in found.endured.items()}
     document = {
         "schema": SCHEMA,
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()},
@@ -273,14 +275,22 @@ def sensitivity(duets: Sequence[Duet], found: Danced) -> dict[str, float | None]
     return result
 
 
-def _endurance(found: Sequence[Endured]) -> dict[str, float | None]:
+def endurance(found: Sequence[Endured]) -> dict[str, float | None]:
+    """Return what followers under one corruption come to: over all takes, recovery over all dropouts.
+
+    `recovery_s` is the median, `recovery_worst_s` the longest of those that recovered, `late` the share that took
+    more than a second.
+    """
     recovery = np.array([time for each in found for time in each.recovery])
+    back = recovery[np.isfinite(recovery)]
     usual = float(np.mean([each.undisturbed for each in found]))
     return {
         "root_cm": number(100 * float(np.mean([each.root for each in found]))),
         "root_undisturbed_cm": number(100 * usual),
         "step_cm": number(100 * max(each.step for each in found)),
         "recovery_s": number(float(np.median(recovery)) if len(recovery) else None),
+        "recovery_worst_s": number(float(back.max()) if len(back) else None),
+        "late": number(float((recovery > _SOON).mean()) if len(recovery) else None),
         "never_recovered": number(float(np.isinf(recovery).mean()) if len(recovery) else None),
     }
 
@@ -326,14 +336,18 @@ def print_tables(document: Mapping[str, Any], out: TextIO) -> None:
     for name, model in models.items():
         if "corrupted" in model:
             rows.append([name, *(_endured_cell(model["corrupted"][kind]) for kind in CORRUPTIONS)])
-    _print("Leader seen badly: root error, largest step beyond the truth's, recovery after dropouts", rows, out)
+    _print(
+        "Leader seen badly: root error, largest step beyond the truth's, median recovery, share later than 1 s",
+        rows,
+        out,
+    )
 
 
 def _difference(found: Mapping[str, float | None], digits: int) -> str:
     value, low, high = found["value"], found["low"], found["high"]
     if value is None or low is None or high is None:
         return "–"
-    return f"{value:+.{digits}f}" + ("*" if low > 0 or high < 0 else "")
+    return ("+" if value >= 0 else "") + short(value, digits) + ("*" if low > 0 or high < 0 else "")
 
 
 def _plain(value: float | None, digits: int) -> str:
@@ -345,6 +359,7 @@ def _endured_cell(found: Mapping[str, float | None]) -> str:
     if found["never_recovered"] is not None:
         seconds = found["recovery_s"]
         text += ", never" if seconds is None else f", {seconds:.1f} s"
+        text += f", {100 * (found['late'] or 0.0):.0f} %"
     return text
 
 

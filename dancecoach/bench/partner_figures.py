@@ -28,9 +28,12 @@ from dancecoach.types import Floats
 
 _DRAWS = 60  # of takes, for intervals of what is measured over all windows
 
-# Of each take; weighted by frames, and by held frames, where it is a mean over these.
+# Of each take; weighted by frames, and by held frames, where it is a mean over these; by frames of either with touch,
+# which makes the mean of the F-measures that of all frames together.
 _BY_FRAMES = ("root_cm", "facing_deg", "mpjpe_cm", "mpjpe_turned_cm")
 _BY_HOLDS = ("hands_cm", "wrists_cm")
+_BY_TOUCH = ("touch_f1_pooled",)
+_WEIGHTS = ("frames", "held_frames", "touch_frames")
 
 
 def take_figures(duet: Duet, predicted: Floats) -> dict[str, float]:
@@ -42,9 +45,12 @@ def take_figures(duet: Duet, predicted: Floats) -> dict[str, float]:
     lag = effective_lag(predicted, true, RATE)
     touch = contact(leader, predicted)
     jerk = mean_jerk(true, RATE)
+    predicted_touch, true_touch = touching(leader, predicted), touching(leader, true)
+    touch_f1 = _known(f1(predicted_touch, true_touch))
     return {
         "frames": float(len(duet)),
         "held_frames": float(held.sum()),
+        "touch_frames": float(predicted_touch.sum() + true_touch.sum()),
         "root_cm": 100.0 * float(found.root.mean()),
         "facing_deg": float(np.degrees(found.facing.mean())),
         "mpjpe_cm": 100.0 * float(found.pose.mean()),
@@ -56,7 +62,8 @@ def take_figures(duet: Duet, predicted: Floats) -> dict[str, float]:
         "bed": echo.value,
         "bed_corrected": echo.corrected,
         "bed_p": echo.p,
-        "touch_f1": _known(f1(touching(leader, predicted), touching(leader, true))),
+        "touch_f1": touch_f1,
+        "touch_f1_pooled": touch_f1 if true_touch.any() else 0.0,
         "hold_f1": _known(f1(holding(leader, predicted), holding(leader, true))),
         "foot_cm_s": 100.0 * _known(contact_foot_speed(predicted, RATE)),
         "jerk_ratio": mean_jerk(predicted, RATE) / jerk if jerk > 0 else np.nan,
@@ -82,7 +89,7 @@ def over_takes(takes: Sequence[Mapping[str, float]]) -> dict[str, dict[str, floa
     """Return the mean of each figure with its 95 % interval over takes."""
     means = {}
     for name in takes[0]:
-        if name in ("frames", "held_frames"):
+        if name in _WEIGHTS:
             continue
         values, weights = _column(takes, name)
         known = weights > 0
@@ -178,6 +185,7 @@ GOALS: Mapping[str, float | None] = {
     "agreement": 1.0,
     "bed_corrected": None,
     "touch_f1": 1.0,
+    "touch_f1_pooled": 1.0,
     "hold_f1": 1.0,
     "foot_cm_s": None,
     "jerk_ratio": 1.0,
@@ -235,8 +243,9 @@ def _column(takes: Sequence[Mapping[str, float]], name: str) -> tuple[Floats, Fl
     """Return a figure of each take and the takes' weights in its mean, 0 where it is unknown."""
     values = np.array([take[name] for take in takes])
     weights = np.ones(len(takes))
-    if name in _BY_FRAMES or name in _BY_HOLDS:
-        weights = np.array([take["frames" if name in _BY_FRAMES else "held_frames"] for take in takes])
+    for names, weight in zip((_BY_FRAMES, _BY_HOLDS, _BY_TOUCH), _WEIGHTS, strict=True):
+        if name in names:
+            weights = np.array([take[weight] for take in takes])
     known = np.isfinite(values)
     return np.where(known, values, 0.0), np.where(known, weights, 0.0)
 
@@ -273,7 +282,6 @@ TABLES: tuple[tuple[str, tuple[_Column, ...]], ...] = (
             ("agree", "agreement", 2, False),
             ("BED", "bed", 3, False),
             ("BED cc", "bed_corrected", 3, True),
-            ("touch", "touch_f1", 2, False),
             ("hold", "hold_f1", 2, False),
         ),
     ),
@@ -297,6 +305,8 @@ TABLES: tuple[tuple[str, tuple[_Column, ...]], ...] = (
     (
         "Contact, and figures as published",
         (
+            ("touch", "touch_f1", 2, False),
+            ("of all", "touch_f1_pooled", 2, False),
             ("depth cm", "depth_cm", 1, True),
             ("overlap %", "penetrating", 1, False),
             ("CF %", "cf", 1, False),

@@ -19,9 +19,9 @@ from dancecoach.types import Floats
 
 _DRAWN = 0.15  # share of the distance to the expected place that is made good in a frame
 _SLOWEST, _FASTEST = 0.2, 3.0  # factors of a step
-_LONGEST_STEP = 0.13  # m in a frame; recorded followers' hands in a spin are as fast
+_LONGEST_STEP = 0.14  # m in a frame; recorded followers' hands in a spin are as fast
 _FASTEST_RETURN = 1.2  # m/s at which a root that is somewhere else comes back
-_HURRIED, _FASTEST_HURRY = 0.3, 2.0  # share of the distance in a frame, and m/s, that a root in a hurry comes back by
+_HURRIED, _FASTEST_HURRY = 0.4, 3.0  # share of the distance in a frame, and m/s, that a root in a hurry comes back by
 
 
 @dataclass(frozen=True, slots=True)

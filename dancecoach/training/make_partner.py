@@ -44,7 +44,8 @@ _TRAINING = (
 )
 _MEASURED = (
     "Every model sees the leader's past alone. Lag against the true follower; BED is corrected for chance; depth is "
-    "the 99th percentile of overlap; touch: a forearm within 5 cm of the other's body."
+    "the 99th percentile of overlap; touch: a forearm within 5 cm of the other's body, mean over takes, and of all "
+    "frames together."
 )
 _LIMITS = (
     "It follows what looks like the salsa of one couple. Far from that it is unsure (`familiarity`) and dances a "
@@ -62,6 +63,7 @@ _SHOWN: Sequence[tuple[str, str, int]] = (
     ("jerk", "jerk_ratio", 2),
     ("depth cm", "depth_cm", 1),
     ("touch F1", "touch_f1", 2),
+    ("of all", "touch_f1_pooled", 2),
 )
 
 
@@ -164,7 +166,7 @@ def card_text(card: Mapping[str, Any], size: int) -> str:
             "|---" * (len(_SHOWN) + 1) + "|",
         ]
         lines += [_row(name, model["figures"]) for name, model in models.items()]
-        lines += _listens(models) + _badly(models)
+        lines += _listens(models) + _badly(models.get("ours", {}).get("corrupted"))
     if card["ablations"]:
         lines += [
             "",
@@ -176,6 +178,9 @@ def card_text(card: Mapping[str, Any], size: int) -> str:
             "|---" * (len(_SHOWN) + 1) + "|",
         ]
         lines += [_row(name, found) for name, found in card["ablations"].items()]
+        for name, found in card["ablations"].items():
+            if "corrupted" in found:
+                lines += _badly(found["corrupted"], f"{name}, leader seen badly")
     lines += [
         "",
         "## Limits",
@@ -209,16 +214,18 @@ def _listens(models: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _badly(models: Mapping[str, Any]) -> list[str]:
-    found = models.get("ours", {}).get("corrupted")
+def _badly(found: Mapping[str, Any] | None, title: str = "leader seen badly") -> list[str]:
     if not found:
         return []
     lines = [
         "",
-        "| leader seen badly | root cm | largest step beyond the truth's, cm | recovers in, s |",
-        "|---|---|---|---|",
+        f"| {title} | root cm | largest step beyond the truth's, cm | recovers in, s | at worst, s | after 1 s, % |",
+        "|---|---|---|---|---|---|",
     ]
     for kind, each in found.items():
-        recovery = "–" if each["recovery_s"] is None else f"{each['recovery_s']:.1f}"
-        lines.append(f"| {kind} | {each['root_cm']:.0f} | {each['step_cm']:.1f} | {recovery} |")
+        took = [each["recovery_s"], each["recovery_worst_s"], None if each["late"] is None else 100 * each["late"]]
+        cells = [
+            "–" if value is None else f"{value:.{digits}f}" for value, digits in zip(took, (1, 1, 0), strict=True)
+        ]
+        lines.append(f"| {kind} | {each['root_cm']:.0f} | {each['step_cm']:.1f} | " + " | ".join(cells) + " |")
     return lines

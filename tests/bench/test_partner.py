@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dancecoach.__main__ import main
+from dancecoach.bench.duet_contact import f1, touching
 from dancecoach.bench.partner import TRUE, fold_indices, other_leader, run
 from dancecoach.bench.partner_baselines import delayed, placed
 from dancecoach.bench.partner_figures import over_takes, take_figures
@@ -69,7 +70,7 @@ def test_the_command_prints_tables_and_a_document(folder: Path, capsys: pytest.C
     truth = models[TRUE]["figures"]
     for name in ("root_cm", "facing_deg", "mpjpe_cm", "hands_cm", "lag_ms", "fid_k", "fid_g", "fid_cd"):
         assert truth[name]["value"] == pytest.approx(0.0, abs=1e-4)
-    for name in ("touch_f1", "hold_f1", "jerk_ratio"):
+    for name in ("touch_f1", "touch_f1_pooled", "hold_f1", "jerk_ratio"):
         assert truth[name]["value"] == pytest.approx(1.0)
     late = models["truth-200ms"]
     assert late["lookahead_frames"] == -6
@@ -97,7 +98,8 @@ def test_known_partners_score_what_they_must(folder: Path) -> None:
     assert late["figures"]["lag_ms"]["value"] == pytest.approx(100.0, abs=10.0)
     assert deaf["figures"]["lag_ms"]["value"] is None
     assert deaf["shuffled_leader"]["root_p"] == 1.0  # whoever leads
-    assert deaf["corrupted"]["dropout 1 s"]["recovery_s"] == 0.0
+    endured = deaf["corrupted"]["dropout 1 s"]
+    assert (endured["recovery_s"], endured["recovery_worst_s"], endured["late"]) == (0.0, 0.0, 0.0)
     assert "against" not in deaf  # the rival was not run
     assert "–" in text.getvalue()
 
@@ -188,3 +190,17 @@ def test_real_dancers(recordings: Path) -> None:
     assert late["lag_ms"]["value"] == pytest.approx(133.0, abs=8.0)
     assert 3.0 < true["depth_cm"]["value"] < 9.0  # close holds, brought to one body shape
     assert 30 < true["foot_cm_s"]["value"] < 65
+
+
+def test_touch_of_all_frames_is_that_of_the_takes_one_after_the_other(folder: Path) -> None:
+    duets = read_duets(folder)
+    made = [delayed(duet.follower, 3 * number) for number, duet in enumerate(duets)]
+    flags = [
+        (touching(duet.leader, room), touching(duet.leader, duet.follower))
+        for duet, room in zip(duets, made, strict=True)
+    ]
+    predicted, true = (np.concatenate(each) for each in zip(*flags, strict=True))
+    expected = f1(predicted, true)
+    assert expected is not None and 0.0 < expected < 1.0
+    found = over_takes([take_figures(duet, room) for duet, room in zip(duets, made, strict=True)])
+    assert found["touch_f1_pooled"]["value"] == pytest.approx(expected, abs=1e-4)
