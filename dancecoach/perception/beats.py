@@ -33,7 +33,8 @@ _LATEST = 0.055  # s before its sound until which a beat is announced
 SILENCE = 0.002  # root mean square, full scale 1 (−54 dB)
 COAST = 8.0  # s for which the count runs on without music
 _REST = 0.8  # s without music after which the count coasts
-_LISTEN = 0.7  # s of music before the first beat
+_LISTEN = 0.6  # s of music before the first beat
+_GUESS, _SURELY_MUSIC = 0.25, 0.8  # confidence and music from which on a count begins that is a guess as yet
 _MIN_PROBABILITY = 0.3
 _MUSIC = 0.55  # probability of music from which on it is taken for music
 _FADE = 0.05  # share of a new confidence
@@ -297,6 +298,8 @@ class StreamingBeatTracker:
             return False
         if frame.confidence is None:
             return estimate.probability >= _MIN_PROBABILITY
+        if frame.music >= _SURELY_MUSIC:
+            return frame.confidence >= _GUESS
         return frame.confidence >= SURE
 
     def _check_announced(self) -> None:
