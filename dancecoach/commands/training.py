@@ -39,6 +39,13 @@ def add(commands: Commands) -> None:
     beats.add_argument(
         "--ablations", type=float, metavar="M", help="compare without its parts, M min for each training"
     )
+    beats.add_argument(
+        "--counting",
+        type=int,
+        default=600,
+        metavar="N",
+        help="more excerpts for the network that counts the beats, 0 leaves it as it is; default 600",
+    )
     beats.add_argument("--weights", type=Path, metavar="FILE", help="use these weights instead of training")
     beats.add_argument("--card-only", action="store_true", help="write the card of the model that is there")
     beats.add_argument(
@@ -115,6 +122,7 @@ def _train_beats(options: argparse.Namespace) -> int:
             threads=options.threads,
             channels=options.channels,
             ablations=options.ablations,
+            counting=options.counting,
             weights=options.weights,
             card_only=options.card_only,
             training=tuple(options.training),
@@ -133,7 +141,7 @@ def _train_command(options: argparse.Namespace) -> str:
     words.append(f"--minutes {options.minutes:g}" if options.weights is None else "--weights FILE")
     if options.music is not None and options.weights is None:
         words.append(f"--music DIR --music-minutes {options.music_minutes:g}")
-    chosen = {"channels": options.channels, "ablations": options.ablations}
+    chosen = {"channels": options.channels, "ablations": options.ablations, "counting": options.counting}
     words += [f"--{name} {value:g}" for name, value in chosen.items() if value is not None]
     return " ".join(words)
 

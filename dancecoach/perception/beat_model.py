@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dancecoach.errors import ModelError
 from dancecoach.perception.beat_filter import GRID, PLACES, Observations
+from dancecoach.perception.following import Sound
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, Normaliser
 from dancecoach.types import Floats
 
@@ -35,6 +36,11 @@ class Activation:
     down: float
     music: float
     tempo: Array
+
+
+def activation_of(out: Array) -> Activation:
+    """Return the activations in the network's outputs (67,)."""
+    return Activation(float(out[0]), float(out[1]), float(out[2]), out[3:])
 
 
 class BeatModel:
@@ -122,11 +128,17 @@ class BeatStream:
         self._recent = np.zeros((3, Normaliser.features), dtype=np.float32)
         self._history = np.zeros((model.layers, self._size, model.channels), dtype=np.float32)
         self._frame = 0
+        self.hidden = np.zeros(model.channels, dtype=np.float32)  # inputs of the last layer
 
     def step(self, bands: Array) -> Activation:
         """Return the activations after one more frame of `bands` (88,)."""
-        out = self.run(self._normaliser.step(bands))
-        return Activation(float(out[0]), float(out[1]), float(out[2]), out[3:])
+        return activation_of(self.hear(bands).out)
+
+    def hear(self, bands: Array) -> Sound:
+        """Return what is heard in one more frame of `bands` (88,)."""
+        features = self._normaliser.step(bands)
+        out = self.run(features)
+        return Sound(self.hidden, out, features)
 
     def run(self, features: Array) -> Array:
         """Return the network's outputs (67,) after one more frame of normalised `features` (176,)."""
@@ -136,6 +148,7 @@ class BeatStream:
         out, layers = self._model.run(self._recent, past)
         self._history[:, self._frame % self._size] = layers
         self._frame += 1
+        self.hidden = layers[-1]
         return out
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from dancecoach.perception.bar_pointer import FASTEST, SLOWEST
 from dancecoach.perception.beat_model import beat_model
 from dancecoach.perception.classical_following import ClassicalFollower
+from dancecoach.perception.counting import Counting, both_say, counting_model
 from dancecoach.perception.following import METRES, Estimate, Follower, Instant, Steered
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
@@ -39,6 +40,7 @@ _MIN_PROBABILITY = 0.3
 _MUSIC = 0.55  # probability of music from which on it is taken for music
 _FADE = 0.05  # share of a new confidence
 _BAR_MEMORY, _BAR_MARGIN = 0.85, 1.3  # of the evidence for the downbeats; how much stronger another place must be
+_COUNTED_MEMORY = 0.5  # of that evidence, when a counting network remembers the beats itself
 _MEMORY = 512  # beats
 _PREDICTED = 16  # beats
 _TAP_PAUSE = 2.5  # s after which taps start over
@@ -98,10 +100,13 @@ class StreamingBeatTracker:
     ----------
     make : callable, optional
         Makes what follows the beat in sound of a sample rate; by default the classical front end.
+    counting : Counting, optional
+        Tells the beats of a bar apart, for this tracker alone; by default only the follower does.
     """
 
-    def __init__(self, make: Callable[[int], Follower] = ClassicalFollower) -> None:
+    def __init__(self, make: Callable[[int], Follower] = ClassicalFollower, counting: Counting | None = None) -> None:
         self._make = make
+        self._counting = counting
         self.reset()
 
     def reset(self) -> None:
@@ -127,7 +132,9 @@ class StreamingBeatTracker:
         self._beats.clear()
         self._taps = []
         self._intervals: deque[float] = deque(maxlen=9)
-        self._bars = Bars()
+        self._bars = Bars(_BAR_MEMORY if self._counting is None else _COUNTED_MEMORY)
+        if self._counting is not None:
+            self._counting.reset()
         self._confidence = 0.0
         self._best = 0.0  # the highest confidence of this music
 
@@ -227,9 +234,9 @@ class StreamingBeatTracker:
             self._intervals.extend([interval] * 9)
 
     @classmethod
-    def of_instants(cls, steered: Steered) -> StreamingBeatTracker:
+    def of_instants(cls, steered: Steered, counting: Counting | None = None) -> StreamingBeatTracker:
         """Return a tracker that is given by `take` what `steered` follows, without the sound itself."""
-        tracker = cls()
+        tracker = cls(counting=counting)
         tracker._steered = steered
         return tracker
 
@@ -237,6 +244,10 @@ class StreamingBeatTracker:
         """Take one frame of the follower, return the beat that is announced now."""
         self._now, self._level, self._instant_time = frame.heard, frame.level, frame.time
         self._check_announced()
+        if self._counting is not None and frame.sound is not None:
+            self._counting.hear(frame.sound, frame.time)
+            if frame.renewed:
+                self._counting.renew()
         if frame.music > _MUSIC:
             self._last_music = frame.heard
             if self._started is None:
@@ -277,7 +288,7 @@ class StreamingBeatTracker:
             return None
         steps = 1 if last is None else max(1, round((time - last.time) / interval))
         index = 0 if last is None else last.index + steps
-        self._bars.step(index, estimate.bars)
+        self._bars.step(index, self._bars_of(time, estimate, steps))
         self._intervals.append(interval)
         known = _Known(time, index, self._confidence)
         self._beats.append(known)
@@ -291,6 +302,15 @@ class StreamingBeatTracker:
             confidence=round(self._confidence, 4),
             announced_at=frame.heard + self._shift,
         )
+
+    def _bars_of(self, time: float, estimate: Estimate, steps: int) -> Floats:
+        """Return which beat of its bar the one at `time` s is, (2, 4) as in `Estimate`; `steps` since the last."""
+        if self._counting is None:
+            return estimate.bars
+        counted = self._counting.step(time, estimate.interval, estimate.probability, steps)
+        if counted is None:
+            return estimate.bars
+        return both_say(estimate.bars, counted)
 
     def _may_begin(self, frame: Instant, estimate: Estimate) -> bool:
         """Return whether enough was heard to begin counting: noise, too, has a most likely beat."""
@@ -325,8 +345,9 @@ class StreamingBeatTracker:
 class Bars:
     """Which beats are the first of their bar, and how many beats a bar has, as the evidence of all beats says."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: float = _BAR_MEMORY) -> None:
         self.beats = 4
+        self._memory = memory  # of the evidence, from beat to beat
         self._one = 0  # index of a beat that counts 1
         self._pinned = False
         self._scores = np.zeros((len(METRES), max(METRES)))  # per metre, of each place of the downbeats
@@ -334,10 +355,10 @@ class Bars:
 
     def step(self, index: int, bars: Floats) -> None:
         """Take `bars` (2, 4) of the beat with `index`, as in `Estimate`."""
-        self._scores *= _BAR_MEMORY
+        self._scores *= self._memory
         for row, size in enumerate(METRES):
             places = (index - np.arange(size)) % size
-            self._scores[row, places] += (1 - _BAR_MEMORY) * bars[row, :size]
+            self._scores[row, places] += (1 - self._memory) * bars[row, :size]
         best, place = divmod(int(np.argmax(self._scores)), self._scores.shape[1])
         size = METRES[best]
         current = self._scores[METRES.index(self.beats), self._one % self.beats]
@@ -388,4 +409,8 @@ def default_tracker() -> StreamingBeatTracker:
     model = beat_model()
     if model is None:
         return StreamingBeatTracker()
-    return StreamingBeatTracker(lambda sample_rate: NeuralFollower(sample_rate, model))
+    counting = counting_model(tuple(float(each) for each in model.tempi))
+    fits = counting is not None and counting.channels == model.channels
+    return StreamingBeatTracker(
+        lambda sample_rate: NeuralFollower(sample_rate, model), Counting(counting) if counting and fits else None
+    )

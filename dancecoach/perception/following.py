@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,26 @@ class Estimate:
     bars: Floats
 
 
+class Sound(NamedTuple):
+    """What a network hears in one frame.
+
+    `hidden` (H,) inputs of its last layer; `out` (3 + tempi,) probabilities of beat, downbeat, music and tempo
+    classes; `features` (176,) as `dancecoach.perception.spectral_features.Normaliser` gives them.
+    """
+
+    hidden: NDArray[np.float32]
+    out: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Instant:
     """One frame of following.
 
     `time` s of sound from which `estimate` counts; `heard` s, how far the sound had to be heard for it; `level` root
     mean square, full scale 1; `music` 0…1 probability that there is music; `estimate` None on frames without one;
-    `confidence` 0…1 probability that a beat announced now is right, None where the follower cannot tell.
+    `confidence` 0…1 probability that a beat announced now is right, None where the follower cannot tell; `sound` that
+    the estimate is made of, None where no network hears it; `renewed` whether other music has just begun.
     """
 
     time: float
@@ -45,6 +58,8 @@ class Instant:
     music: float
     estimate: Estimate | None
     confidence: float | None = None
+    sound: Sound | None = None
+    renewed: bool = False
 
 
 class Steered(Protocol):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.perception.beat_filter import STATES_PER_SECOND, BeatFilter, FilterSettings, Observations
-from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, TempoEvidence
+from dancecoach.perception.beat_model import Activation, BeatModel, BeatStream, TempoEvidence, activation_of
 from dancecoach.perception.beat_renewal import Renewal
-from dancecoach.perception.following import Estimate, Instant
+from dancecoach.perception.following import Estimate, Instant, Sound
 from dancecoach.perception.onsets import OnsetFrame
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
 from dancecoach.types import Floats
@@ -57,9 +57,10 @@ class NeuralFollower:
         self._onsets.extend(onsets)
         instants = []
         for frame in self._analysis.step(samples):
-            heard = self._stream.step(frame.bands)
+            sound = self._stream.hear(frame.bands)
             halves = self._halves(frame.time - self._delay)
-            instants.append(self.decoder.step(heard, frame.time, frame.heard, frame.level, halves))
+            heard = activation_of(sound.out)
+            instants.append(self.decoder.step(heard, frame.time, frame.heard, frame.level, halves, sound))
         return instants
 
     def _halves(self, time: float) -> list[Floats]:
@@ -131,7 +132,13 @@ class Decoder:
         self._for_track, self._for_other = 0.0, 0.0  # running means of their probabilities
 
     def step(
-        self, heard: Activation, time: float, until: float, level: float, onsets: Sequence[Floats] = ()
+        self,
+        heard: Activation,
+        time: float,
+        until: float,
+        level: float,
+        onsets: Sequence[Floats] = (),
+        sound: Sound | None = None,
     ) -> Instant:
         """Take the activations of the frame at `time` s, which needed the sound up to `until` s."""
         self._silent = 0.0 if level > SILENCE else self._silent + 1.0 / FRAMES_PER_SECOND
@@ -156,14 +163,16 @@ class Decoder:
         self._frames += 1
         self._recent[:-1], self._recent[-1] = self._recent[1:], heard.beat
         if self._frames % self._every:
-            return Instant(time - self._delay, until, level, self._music, None)
+            return Instant(time - self._delay, until, level, self._music, None, None, sound, renewed is not None)
         estimate = self._tracked(self._every / FRAMES_PER_SECOND)
         self._watch(estimate)
         confidence = None
         if self._weights is not None:
             score = float(self._weights @ self.evidence())
             confidence = 1.0 / (1.0 + math.exp(-min(max(score, -30.0), 30.0)))
-        return Instant(time - self._delay, until, level, self._music, estimate, confidence)
+        return Instant(
+            time - self._delay, until, level, self._music, estimate, confidence, sound, renewed is not None
+        )
 
     def _surprise(self, beat: float) -> float:
         """Return 0…1, how far beats are heard elsewhere than on the beat that is followed: perhaps a new song."""

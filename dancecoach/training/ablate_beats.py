@@ -18,6 +18,7 @@ from dancecoach.bench.beat_peers import Clip, Contender, Hearing, Streaming
 from dancecoach.perception.beat_filter import FilterSettings
 from dancecoach.perception.beat_model import BeatModel, BeatStream
 from dancecoach.perception.beats import BeatTracker, StreamingBeatTracker
+from dancecoach.perception.counting import Counting, CountingModel
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, BandAnalysis
 from dancecoach.training.beat_data import Excerpt
@@ -38,9 +39,13 @@ class Budget:
     channels: int
 
 
-def tracker_of(model: BeatModel, settings: FilterSettings | None = None) -> Callable[[], BeatTracker]:
-    """Return what makes the streaming tracker with `model`, and the filter with `settings`."""
-    return lambda: StreamingBeatTracker(lambda rate: NeuralFollower(rate, model, settings))
+def tracker_of(
+    model: BeatModel, settings: FilterSettings | None = None, counting: CountingModel | None = None
+) -> Callable[[], BeatTracker]:
+    """Return what makes the streaming tracker with `model`, the filter with `settings`, and a `counting` network."""
+    return lambda: StreamingBeatTracker(
+        lambda rate: NeuralFollower(rate, model, settings), Counting(counting) if counting else None
+    )
 
 
 class PeakPicking:

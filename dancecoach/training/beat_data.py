@@ -166,9 +166,13 @@ def write_shard(maker: Maker, folder: Path, shard: int) -> None:
     temporary.replace(path)
 
 
-def read_shards(folder: Path, split: Split, limit: int | None = None) -> Iterator[Excerpt]:
-    """Yield the excerpts of `split` under `folder`, at most `limit` files of them; unreadable files are left out."""
-    for path in sorted(folder.glob(f"{split}-*.npz"))[:limit]:
+def read_shards(folder: Path, split: Split, limit: int | None = None, first: int = 0) -> Iterator[Excerpt]:
+    """Yield the excerpts of `split` under `folder`, at most `limit` files from number `first` on.
+
+    Unreadable files are left out.
+    """
+    paths = sorted(path for path in folder.glob(f"{split}-*.npz") if int(path.stem.split("-")[1]) >= first)
+    for path in paths[:limit]:
         try:
             with np.load(path, allow_pickle=False) as file:
                 for index in range(SHARD):

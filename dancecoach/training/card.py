@@ -76,6 +76,79 @@ def write_card_for_programs(facts: Facts, path: Path) -> None:
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def write_counting_card(made: Mapping[str, Any], model: Path) -> None:
+    """Write the cards of the counting network `model` beside it, from what training left behind."""
+    best = min(made["course"], key=lambda each: each["loss"])
+    excerpts = "; ".join(f"{what} {count}" for what, count in made["excerpts"].items())
+    rows = [
+        ("surprise at the kind of beat, held out (nat)", f"{best['loss']:.3f}"),
+        ("right place in the bar from the tenth beat on, held out", f"{best['places']:.3f}"),
+        *((what, f"{value:.3f}") for what, value in made.get("figures", {}).items()),
+    ]
+    text = _COUNTING.format(
+        size=round(model.stat().st_size / 1000),
+        digest=made["model"],
+        beats=made["beats"],
+        command=made["command"] or "dancecoach train beats --data DIR --work DIR",
+        excerpts=excerpts,
+        sequences=made["sequences"],
+        epochs=len(made["course"]),
+        note=made.get("note", ""),
+        figures=_table(("figure", "value"), rows),
+    )
+    model.with_suffix(".md").write_text(text.strip() + "\n", encoding="utf-8")
+    card = {
+        "schema": "dancecoach.card/1",
+        "model": model.name,
+        "sha256": made["model"],
+        "belongs_to": {"model": "beats.onnx", "sha256": made["beats"]},
+        "licence": "Apache-2.0",
+        "data": [{"what": what, "used_for": used, "licence": licence} for what, used, licence in _SOURCES],
+        "excerpts": made["excerpts"],
+        "sequences": made["sequences"],
+        "command": made["command"] or "dancecoach train beats --data DIR --work DIR",
+        "held_out": {"loss": best["loss"], "places": best["places"], **made.get("figures", {})},
+    }
+    model.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+_COUNTING = """
+# counting.onnx: which beat of its bar each beat is
+
+A gated recurrent unit over beats (`perception/counting.py`) that hears, for each beat the tracker announces, what the
+beat network and the bands said on it, between it and the next, and at the quarters. A filter over the places in bars
+of four and three, trained together with it, turns that into probabilities. Multiplied with those of the tracker's own
+filter they are the evidence for the one; tempo and beats stay as they are. It belongs to `beats.onnx`, whose card
+says what the material is made of; it fits no other network.
+
+| size | SHA-256 |
+|---|---|
+| {size} kB | `{digest}` |
+
+Trained on what `beats.onnx` with SHA-256 `{beats}` hears.
+
+Licence: Apache-2.0, as dancecoach. Made by `{command}`.
+{note}
+
+## Material
+
+Excerpts: {excerpts}.
+
+They gave {sequences} sequences of beats. Training took {epochs} rounds; what was best on held-out excerpts was kept.
+Pieces that the beat network has learned are heard more clearly than others: most sequences are of pieces it has not
+learned, once as the tracker follows them and three times with beats made from the true ones (right, twice and half as
+fast, off the beat). A third of the excerpts are two pieces in a row. Held out are drummers, songs, fonts and kits.
+
+{figures}
+
+## Limits
+
+- Bars of three are rare in the material, one beat in fifty.
+- Recordings' bars were labelled with the help of the beat network's own downbeats, so on them it learns little new.
+- It also says when the count is twice too fast; that is not acted on, for on recordings it is wrong too often.
+"""
+
+
 def _recordings(facts: Facts) -> list[Mapping[str, Any]]:
     """Return what the trainer wrote about the recordings it used, each once; empty when there were none."""
     used = {each["path"]: each for document in facts.training for each in document.get("recordings", ())}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from dancecoach.training.recorded import Labelled
 
 NAME = "beats"
+COUNTING = "counting"
+_COUNTING_PASSES = 3  # through the excerpts that the beat network has not learned
 _MODULES = {"torch": "torch", "mido": "mido", "fluidsynth": "pyfluidsynth", "onnx": "onnx"}
 _MODULES_OF_BENCH = {"mir_eval": "mir_eval"}
 _PEERS = ("librosa",)
@@ -50,7 +52,8 @@ class Plan:
     `excerpts` to train on; `minutes` of training with `threads`; `music` folder of recordings to train with in the
     last `music_minutes` of them, None for none; `held_out` excerpts for validation and for test;
     `clips` of each test group, None for the usual; `ablations` minutes of training for each network compared (0: only
-    the filters are compared), None for no ablations; `weights` to use instead of training; `card_only` to write the
+    the filters are compared), None for no ablations; on how many more excerpts the `counting` network is trained, for
+    `counting_minutes`, 0 to leave it as it is; `weights` to use instead of training; `card_only` to write the
     card of the model that is in `out`; `training` the trainer's documents, one for each part of the training;
     `figures` documents of the benchmark; `workers` that render; `command` that the card names.
     """
@@ -67,6 +70,8 @@ class Plan:
     held_out: tuple[int, int] = (60, 40)
     clips: tuple[int, ...] | None = None
     ablations: float | None = None
+    counting: int = 0
+    counting_minutes: float = 3.0
     weights: Path | None = None
     card_only: bool = False
     training: tuple[Path, ...] = ()
@@ -184,6 +189,8 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
     count = len(validation) + len(recorded)
     print(f"The confidence is fitted on {count} held-out excerpts.", file=out, flush=True)
     calibrate(model, validation, recorded)
+    if plan.counting:
+        _make_counting(plan, network, model, validation, out)
     test = _excerpts(plan, "test")
     made = {
         "model": digest(model),
@@ -200,6 +207,42 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
     clips = plan.clips or tuple(group.clips for group in GROUPS)
     render_clips(plan.data, plan.work / "test", clips, out, plan.workers)
     _bench(plan, model, out)
+
+
+def _make_counting(plan: Plan, network: BeatNetwork, model: Path, validation: list[Excerpt], out: TextIO) -> None:
+    """Train the counting network on excerpts that `network` has not learned, and write it with its card."""
+    from dancecoach.perception.beat_model import BeatModel
+    from dancecoach.training.beat_data import SHARD, read_shards
+    from dancecoach.training.card import write_counting_card
+    from dancecoach.training.counting_network import export as export_counting
+    from dancecoach.training.render_beats import render_shards
+    from dancecoach.training.train_counting import as_they_are, material
+    from dancecoach.training.train_counting import train as train_counting
+
+    first, count = _shards(plan)["train"], -(-plan.counting // SHARD)
+    render_shards(plan.data, plan.work, {"train": count}, out, plan.workers, first)
+    unheard = list(read_shards(plan.work, "train", count, first))[: plan.counting]
+    learned = list(read_shards(plan.work, "train", min(first, count)))[: plan.counting]
+    recorded = [] if plan.music is None else _recorded(plan, plan.music, [network], out).train
+    heard = BeatModel(model)
+    sequences = material(network, heard, unheard, out, _COUNTING_PASSES)
+    sequences += material(network, heard, [*learned, *recorded], out, 0)
+    minutes = plan.counting_minutes
+    print(f"The counting network learns from {len(sequences)} sequences for {minutes:g} min.", file=out, flush=True)
+    trained, course = train_counting(sequences, as_they_are(network, heard, validation), minutes, out)
+    path = plan.out / f"{COUNTING}.onnx"
+    export_counting(trained, path, heard.channels)
+    excerpts_of = {"not learned by the beat network": len(unheard), "learned": len(learned)}
+    made = {
+        "model": digest(path),
+        "beats": digest(model),
+        "command": plan.command,
+        "excerpts": {**excerpts_of, "recordings": len(recorded), "held out": len(validation)},
+        "sequences": len(sequences),
+        "course": course,
+    }
+    _write(plan.work / "counting.json", made)
+    write_counting_card(made, path)
 
 
 def _shards(plan: Plan) -> dict[Split, int]:
@@ -300,6 +343,7 @@ def _bench(plan: Plan, model: Path, out: TextIO) -> None:
     from dancecoach.bench.beat_peers import Streaming, contenders
     from dancecoach.bench.beats import run
     from dancecoach.perception.beat_model import BeatModel, beat_model
+    from dancecoach.perception.counting import CountingModel
     from dancecoach.training.ablate_beats import tracker_of
 
     beat_model.cache_clear()  # the model that ships may have been made anew
@@ -308,7 +352,9 @@ def _bench(plan: Plan, model: Path, out: TextIO) -> None:
         others.append("ahead")
     else:
         print("The analysis ahead uses the model that ships and is not measured with another one.", file=out)
-    trackers: list[Contender] = [Streaming("ours", tracker_of(BeatModel(model)))]
+    heard, path = BeatModel(model), plan.out / f"{COUNTING}.onnx"
+    counting = CountingModel(heard.tempi, path) if path.is_file() else None
+    trackers: list[Contender] = [Streaming("ours", tracker_of(heard, counting=counting))]
     trackers += [tracker for tracker in contenders() if tracker.name in others]
     figures = run(plan.work / "test", trackers=trackers, out=out)
     _write(plan.work / "bench.json", {"model": digest(model), **figures, "folder": "test"})

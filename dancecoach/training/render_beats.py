@@ -55,10 +55,15 @@ GROUPS = (
 )
 
 
-def render_shards(data: Path, work: Path, shards: dict[Split, int], out: TextIO, workers: int | None = None) -> None:
-    """Render so many `shards` of every split from the corpora in `data` into `work`; one worker is this process."""
+def render_shards(
+    data: Path, work: Path, shards: dict[Split, int], out: TextIO, workers: int | None = None, first: int = 0
+) -> None:
+    """Render so many `shards` of every split, from number `first` on, from the corpora in `data` into `work`.
+
+    One worker is this process.
+    """
     for split, count in shards.items():
-        missing = [each for each in range(count) if not (work / f"{split}-{each:05d}.npz").exists()]
+        missing = [each for each in range(first, first + count) if not (work / f"{split}-{each:05d}.npz").exists()]
         tasks = [(data, work, split, each) for each in missing]
         _work_off(_render_shard, tasks, f"{split} excerpts", out, workers)
 

@@ -125,7 +125,7 @@ class Batches:
         if rng.random() < _STRETCHED and len(excerpt.beats):
             speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / crop)
         start = int(rng.integers(0, length - math.ceil(crop * speed) + 1))
-        bands = _played(excerpt.views[view], start, crop, speed)
+        bands = played(excerpt.views[view], start, crop, speed)
         if self._foreign and rng.random() < 0.15:
             other = self._foreign[int(rng.integers(len(self._foreign)))].views
             begin = int(rng.integers(0, other.shape[1] - crop + 1))
@@ -133,7 +133,7 @@ class Batches:
             below = rng.uniform(0.5, 3.5) + (other_bands.mean() - bands.mean())
             bands = np.logaddexp(2 * bands, 2 * (other_bands - np.float32(below))) / 2
         begin = int(rng.integers(0, _NOISE_FRAMES - crop + 1))
-        bands = _coloured(bands, self._noise[begin : begin + crop], rng)
+        bands = coloured(bands, self._noise[begin : begin + crop], rng)
         features = normalise(bands)
         if rng.random() < 0.3:  # somebody talks, a band is not there
             low = int(rng.integers(0, SHORT_BANDS))
@@ -143,7 +143,7 @@ class Batches:
         return features, *targets(excerpt, start, crop, speed)
 
 
-def _played(view: NDArray[np.float16], start: int, frames: int, speed: float) -> NDArray[np.float32]:
+def played(view: NDArray[np.float16], start: int, frames: int, speed: float) -> NDArray[np.float32]:
     """Return bands (T, 88) of `view` from frame `start` on, played `speed` times as fast."""
     if speed == 1.0:
         return view[start : start + frames].astype(np.float32)
@@ -178,9 +178,7 @@ def _ahead(batches: Batches) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         thread.join()
 
 
-def _coloured(
-    bands: NDArray[np.float32], noise: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
+def coloured(bands: NDArray[np.float32], noise: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return bands through a random smooth filter and level, moved in pitch, with `noise` (T, 88) below them."""
     shift = int(rng.integers(-2, 3))
     if shift:
@@ -281,12 +279,22 @@ def validate(network: BeatNetwork, excerpts: list[Excerpt]) -> float:
     return float(np.mean(losses))
 
 
-def activations(network: BeatNetwork, bands: NDArray[np.float32]) -> Floats:
+def activations(network: BeatNetwork, bands: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the network says of `bands` (T, 88): (T, 67) probabilities."""
+    return heard_by(network, bands)[1]
+
+
+def heard_by(network: BeatNetwork, bands: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the inputs (T, C) of the network's last layer, and what it says of `bands` (T, 88), (T, 67)."""
     network.eval()
+    kept: list[Tensor] = []
+    last = network.blocks[-1]
+    hook = last.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[1][0].T))
     with torch.no_grad():
         logits = network(torch.from_numpy(normalise(bands))[None])[0].T
-    return torch.cat([torch.sigmoid(logits[:, :3]), torch.softmax(logits[:, 3:], dim=1)], dim=1).numpy()
+    hook.remove()
+    out = torch.cat([torch.sigmoid(logits[:, :3]), torch.softmax(logits[:, 3:], dim=1)], dim=1)
+    return kept[0].numpy(), out.numpy()
 
 
 def _save(network: BeatNetwork, recipe: Recipe, course: list[dict[str, float]], out: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dancecoach.perception.beat_model import Activation, beat_model
-from dancecoach.perception.following import Instant
+from dancecoach.perception.following import Instant, Sound
 from dancecoach.perception.neural_following import Decoder, NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector
 from dancecoach.training import beat_data
@@ -29,12 +29,18 @@ def test_kept_onsets_are_those_the_filter_hears(monkeypatch: pytest.MonkeyPatch)
     step = Decoder.step
 
     def listen(
-        self: Decoder, said: Activation, time: float, until: float, level: float, onsets: Sequence[Floats] = ()
+        self: Decoder,
+        said: Activation,
+        time: float,
+        until: float,
+        level: float,
+        onsets: Sequence[Floats] = (),
+        sound: Sound | None = None,
     ) -> Instant:
         halves = np.full((2, 3), np.nan)
         halves[: len(onsets)] = np.array(onsets).reshape(-1, 3)[:2]
         heard.append(halves)
-        return step(self, said, time, until, level, onsets)
+        return step(self, said, time, until, level, onsets, sound)
 
     monkeypatch.setattr(Decoder, "step", listen)
     follower, detector = NeuralFollower(RATE, model), OnsetDetector(RATE)

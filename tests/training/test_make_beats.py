@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from dancecoach.bench.beat_peers import Clip
 from dancecoach.bench.beats import read_truth
 from dancecoach.errors import DancecoachError
 from dancecoach.perception.beat_model import BeatModel
+from dancecoach.perception.counting import CountingModel
 from dancecoach.training import ablate_beats, beat_data, make_beats, render_beats, train_beats
 from dancecoach.training.ablate_beats import PeakPicking
 from dancecoach.training.make_beats import Plan, make, require_extras
@@ -76,6 +78,21 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plan:
         workers=1,
         command="dancecoach train beats --data DIR --work DIR",
     )
+
+
+def test_the_counting_network_is_made_for_the_beat_network(tiny: Plan) -> None:
+    said = io.StringIO()
+    make(replace(tiny, counting=3, counting_minutes=0.02), said)
+    beats = BeatModel(tiny.out / "beats.onnx")
+    path = tiny.out / "counting.onnx"
+    assert CountingModel(beats.tempi, path).channels == beats.channels
+    text, card = path.with_suffix(".md").read_text(), json.loads(path.with_suffix(".json").read_text())
+    for model in ("counting", "beats"):
+        assert hashlib.sha256((tiny.out / f"{model}.onnx").read_bytes()).hexdigest() in text
+    assert card["excerpts"]["not learned by the beat network"] == 3
+    assert card["belongs_to"]["model"] == "beats.onnx"
+    assert "train excerpts: 2 of 2 files" in said.getvalue()
+    assert str(tiny.work) not in text
 
 
 def test_one_command_makes_data_weights_figures_and_card(tiny: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
