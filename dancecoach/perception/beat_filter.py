@@ -126,25 +126,39 @@ class BeatFilter:
         self._column_in_row = np.repeat(np.arange(columns), self.intervals)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         self._preferred: Array | None = None  # (intervals,)
+        self._held: Array | None = None  # (intervals,), until other music begins
         self._windows: dict[tuple[int, int], tuple[NDArray[np.intp], Array, Array, NDArray[np.intp]]] = {}
         self._start = self.initial
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but the priors and the preferred tempo."""
+        self._held = None
         self.posterior = self._start.copy()
         self._factors = np.empty_like(self.posterior)
 
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s; None sets it free."""
+        self._held = None
         if interval is None:
             self._preferred, self._start = None, self.initial
             return
-        away = np.log2(self.intervals / (interval * STATES_PER_SECOND))
-        self._preferred = np.exp(-0.5 * (away / 0.22) ** 4).astype(np.float32) + np.float32(1e-6)
+        self._preferred = self._about(interval)
         lengths = np.tile(self.intervals, self.rows)
         start = self.initial * np.repeat(np.tile(self._preferred, self.rows), lengths)
         self._start = np.asarray(start / start.sum(), dtype=np.float32)
+
+    def hold(self, interval: float | None) -> None:
+        """Hold the tempo about `interval` s like `prefer`, but for this music only; what is preferred comes first.
+
+        A filter that begins afresh is free, so that it may take over with other music; None sets this one free.
+        """
+        self._held = self._about(interval) if interval is not None and self._preferred is None else None
+
+    def _about(self, interval: float) -> Array:
+        """Return (intervals,) weights that leave those within half an octave of `interval` s."""
+        away = np.log2(self.intervals / (interval * STATES_PER_SECOND))
+        return np.asarray(np.exp(-0.5 * (away / 0.22) ** 4).astype(np.float32) + np.float32(1e-6))
 
     def step(
         self,
@@ -199,6 +213,8 @@ class BeatFilter:
         beginning = self.row_flow @ (ending @ self.tempo_flow)
         if self._preferred is not None:
             beginning *= self._preferred
+        elif self._held is not None:
+            beginning *= self._held
         posterior[1:] = posterior[:-1].copy()
         posterior[self.first] = beginning
 

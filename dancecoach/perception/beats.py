@@ -114,6 +114,7 @@ class StreamingBeatTracker:
         self._follower: Follower | None = None
         self._steered: Steered | None = None
         self._onsets: OnsetDetector | None = None
+        self._chosen = False  # whether the tempo is what the person wants
         self._index = 0  # next expected sample
         self._shift = 0.0  # clock time of sound second 0
         self._now = 0.0
@@ -229,6 +230,7 @@ class StreamingBeatTracker:
     def _want(self, interval: float, beat: float) -> None:
         """Count every `interval` s from now on, with a beat at `beat` s of sound."""
         if self._steered is not None:
+            self._chosen = True
             self._steered.prefer(interval)
             self._steered.pull(interval, (beat - self._instant_time) % interval)
             self._intervals.extend([interval] * 9)
@@ -262,6 +264,7 @@ class StreamingBeatTracker:
                 if patience == COAST:
                     # The tempo wanted was for the music that has ended.
                     self._steered.prefer(None)
+                    self._chosen = False
             self._forget()
             return None
         if frame.confidence is not None:
@@ -294,6 +297,8 @@ class StreamingBeatTracker:
         self._beats.append(known)
         self._unchecked.append(known)
         count = int(self._bars.count(np.array([index]))[0])
+        if frame.heard - self._last_music <= _REST:
+            self._halve_if_too_fast(time, interval, frame)
         return Beat(
             time=time + self._shift,
             count=count,
@@ -311,6 +316,21 @@ class StreamingBeatTracker:
         if counted is None:
             return estimate.bars
         return both_say(estimate.bars, counted)
+
+    def _halve_if_too_fast(self, time: float, interval: float, frame: Instant) -> None:
+        """Leave out every second beat after the one at `time` s where the counting network is sure of it.
+
+        What the person has chosen, tempo or one, is left as it is.
+        """
+        counting, slow = self._counting, 2.0 * interval
+        if counting is None or self._steered is None or not counting.too_fast:
+            return
+        if self._chosen or self._bars.pinned or slow > 60 / SLOWEST:
+            return
+        self._steered.hold(slow, (time + slow - self._lag - frame.time) % slow)
+        self._intervals.extend([slow] * 9)
+        self._bars.forget()
+        counting.halved()
 
     def _may_begin(self, frame: Instant, estimate: Estimate) -> bool:
         """Return whether enough was heard to begin counting: noise, too, has a most likely beat."""
@@ -349,7 +369,7 @@ class Bars:
         self.beats = 4
         self._memory = memory  # of the evidence, from beat to beat
         self._one = 0  # index of a beat that counts 1
-        self._pinned = False
+        self.pinned = False  # whether somebody has said which
         self._scores = np.zeros((len(METRES), max(METRES)))  # per metre, of each place of the downbeats
         self._started = False
 
@@ -362,7 +382,7 @@ class Bars:
         best, place = divmod(int(np.argmax(self._scores)), self._scores.shape[1])
         size = METRES[best]
         current = self._scores[METRES.index(self.beats), self._one % self.beats]
-        if self._started and (self._pinned or self._scores[best, place] <= _BAR_MARGIN * current + 0.02):
+        if self._started and (self.pinned or self._scores[best, place] <= _BAR_MARGIN * current + 0.02):
             return
         if not self._started:
             self._one = index - (index - place) % size
@@ -374,9 +394,13 @@ class Bars:
             self._one = index - (index - place) % size
         self.beats = size
 
+    def forget(self) -> None:
+        """Forget the evidence, but go on counting."""
+        self._scores[:] = 0.0
+
     def pin(self, index: int) -> None:
         """Make the beat with `index` a one, whatever the music says."""
-        self._one, self._pinned, self._started = index, True, True
+        self._one, self.pinned, self._started = index, True, True
 
     def count(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the counts (B,) of the beats with `indices`: 1…8, or 1…6 in bars of three."""

@@ -41,6 +41,10 @@ class ClassicalFollower:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
         self._pointer.pull(interval, to_next)
 
+    def hold(self, interval: float, to_next: float) -> None:
+        """Believe in beats as `pull` does: there is nothing that could hold them."""
+        self.pull(interval, to_next)
+
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
         self._pointer.prefer(interval)

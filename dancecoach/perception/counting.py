@@ -43,6 +43,9 @@ _SHORT_GROUP, _LONG_GROUP = 5, 12  # neighbouring bands that are averaged; the l
 _FLOOR = 1e-4  # of probabilities, before logarithms
 _MEMORY = 192  # frames, more than one and a half of the slowest beats
 _SHORTEST, _LONGEST = 0.2, 1.6  # s between beats
+_TWICE_SHARE, _CERTAIN = 0.25, 0.8  # of the newest beat in that mean; mean from which on the count is halved
+_WAIT, _MOST_HALVED = 9, 2  # beats between one time and the next; times in the same music
+_STILL_WRONG = 0.05  # how much less likely than before the count is wrong after that
 _DOUBT = 0.02  # probability that is left to what one of two opinions rules out
 
 Array = NDArray[np.float32]
@@ -216,6 +219,25 @@ class Counting:
         """Forget the beats before the latest one: other music has begun."""
         self._state = np.zeros(self._model.size, dtype=np.float32)
         self._belief: Floats | None = None
+        self._ahead: Floats | None = None  # (12,) of the next beat
+        self._twice = 0.0  # running mean of the probability that the count is twice too fast
+        self._since = _WAIT  # beats since the count was halved
+        self._halved = 0  # times
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether every second beat should not be counted, beginning with the one after the next."""
+        if self._ahead is None or self._halved >= _MOST_HALVED or self._since < _WAIT:
+            return False
+        return bool(self._twice > _CERTAIN and self._ahead[ON_TWICE] > self._ahead[OFF_TWICE])
+
+    def halved(self) -> None:
+        """Take note that every second beat is left out from now on: the count is right, the bar unknown."""
+        self._halved, self._since, self._twice = self._halved + 1, 0, 0.0
+        self._beat, self._ahead = None, None
+        self._state = np.zeros(self._model.size, dtype=np.float32)
+        belief = self._model.begin * np.where(np.arange(KINDS) < PLACES, 1.0, _STILL_WRONG)
+        self._belief = belief / belief.sum()
 
     def hear(self, sound: Sound, time: float) -> None:
         """Take the frame whose outputs are about `time` s of sound."""
@@ -243,6 +265,7 @@ class Counting:
             a whole beat was heard.
         """
         latest, self._beat = self._beat, (time, probability, steps)
+        self._since += 1
         if latest is None or self._frames is None:
             return None
         length = time - latest[0]
@@ -254,7 +277,8 @@ class Counting:
         foreseen = self._model.begin if self._belief is None else self._after(self._belief, latest[2])
         belief = foreseen * np.exp(evidence - evidence.max())
         self._belief = belief / belief.sum()
-        ahead = self._after(self._belief, steps)
+        ahead = self._ahead = self._after(self._belief, steps)
+        self._twice += _TWICE_SHARE * (float(ahead[ON_TWICE] + ahead[OFF_TWICE]) - self._twice)
         bars = np.zeros((len(METRES), max(METRES)))
         bars[0, : METRES[0]], bars[1, : METRES[1]] = ahead[: METRES[0]], ahead[METRES[0] : PLACES]
         return bars

@@ -69,6 +69,10 @@ class Steered(Protocol):
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
         ...
 
+    def hold(self, interval: float, to_next: float) -> None:
+        """Believe in beats as `pull` does, and hold the tempo about them until other music begins."""
+        ...
+
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
         ...

@@ -74,6 +74,10 @@ class NeuralFollower:
         """Believe in beats `interval` s apart, the next one `to_next` s after the latest instant, when given."""
         self.decoder.pull(interval, to_next)
 
+    def hold(self, interval: float, to_next: float) -> None:
+        """Believe in beats as `pull` does, and hold the tempo about them until other music begins."""
+        self.decoder.hold(interval, to_next)
+
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
         self.decoder.prefer(interval)
@@ -109,6 +113,11 @@ class Decoder:
         self.filter.pull(interval, to_next)
         self._renewal.forget()
         self._track = (interval, to_next) if to_next is not None else None
+
+    def hold(self, interval: float, to_next: float) -> None:
+        """Believe in beats as `pull` does, and hold the tempo about them until other music begins."""
+        self.pull(interval, to_next)
+        self.filter.hold(interval)
 
     def prefer(self, interval: float | None) -> None:
         """Hold the tempo within half an octave of `interval` s from now on; None sets it free."""
@@ -157,6 +166,7 @@ class Decoder:
         foretold = self.filter.step(heard.beat, heard.down, tempo, weight * eager, onsets)
         renewed = self._renewal.step(self.filter, foretold, heard.beat, heard.down, tempo, weight, onsets)
         if renewed is not None:
+            self.filter.hold(None)
             self._track = None
             self._for_track = self._for_other = self._on = self._elsewhere = 0.0
             self._heard = renewed

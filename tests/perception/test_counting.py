@@ -13,6 +13,7 @@ from dancecoach.perception.beat_model import MODEL, beat_model
 from dancecoach.perception.beats import StreamingBeatTracker, default_tracker
 from dancecoach.perception.counting import KINDS, OFF_TWICE, ON_TWICE, Counting, CountingModel, Frames, both_say
 from dancecoach.perception.following import Sound
+from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.types import AudioBlock, Beat
 
 TEMPI = np.geomspace(50.0, 230.0, 64)
@@ -138,6 +139,23 @@ def test_a_missing_or_foreign_network_is_refused(tmp_path: Path) -> None:
         CountingModel(TEMPI, MODEL)
 
 
+class Doubting(Told):
+    """A counting network that says all the time that every second beat is none."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def run(self, description: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.kinds.append(ON_TWICE if int(state[0]) % 2 else OFF_TWICE)
+        return super().run(description, state)
+
+
+def doubting_tracker() -> StreamingBeatTracker:
+    model = beat_model()
+    assert model is not None
+    return StreamingBeatTracker(lambda rate: NeuralFollower(rate, model), Counting(Doubting()))
+
+
 def track(samples: np.ndarray, tracker: StreamingBeatTracker, sizes: tuple[int, ...] = (512,)) -> list[Beat]:
     beats: list[Beat] = []
     place, number = 0, 0
@@ -187,3 +205,50 @@ def test_the_counting_network_is_that_of_the_beat_network() -> None:
     model = beat_model()
     assert model is not None
     assert CountingModel(model.tempi).channels == model.channels
+
+
+def test_a_count_that_is_surely_twice_too_fast_is_halved_and_stays_so() -> None:
+    sound, true = tune(144.0, 12, lead=0.4)
+    beats = [beat for beat in track(sound, doubting_tracker()) if beat.time < true[-1]]
+    slow = [number for number, beat in enumerate(beats) if abs(beat.tempo / 72.0 - 1.0) < 0.04]
+    assert 5 <= slow[0] <= 20 and slow == list(range(slow[0], len(beats)))
+    assert beats[slow[0] - 1].tempo == pytest.approx(144.0, rel=0.04)
+    # What is left out is every second beat; the others are where they were.
+    places = [int(np.abs(true - beat.time).argmin()) for beat in beats[slow[0] :]]
+    assert np.abs(true[places] - [beat.time for beat in beats[slow[0] :]]).max() < 0.05
+    assert set(np.diff(places)) == {2}
+
+
+def test_what_would_be_too_slow_is_not_halved() -> None:
+    sound, _ = tune(84.0, 8, lead=0.4)
+    assert all(abs(beat.tempo / 84.0 - 1.0) < 0.05 for beat in track(sound, doubting_tracker()) if beat.time > 4.0)
+
+
+@pytest.mark.parametrize("key", ["tempo", "one"])
+def test_what_somebody_chose_is_not_halved(key: str) -> None:
+    sound, true = tune(144.0, 12, lead=0.4)
+    tracker, early = doubting_tracker(), round(3.0 * RATE / 512) * 512
+    track(sound[:early], tracker)
+    if key == "tempo":
+        tracker.scale_tempo(0.5)
+        tracker.scale_tempo(2.0)
+    else:
+        tracker.set_the_one(float(true[4]))
+    beats: list[Beat] = []
+    for place in range(early, len(sound) - 512, 512):
+        block = sound[place : place + 512, None].astype(np.float32)
+        beats += tracker.step(AudioBlock(place / RATE, place, block, RATE))
+    assert all(abs(beat.tempo / 144.0 - 1.0) < 0.04 for beat in beats if 6.0 < beat.time < true[-1])
+
+
+@pytest.mark.parametrize("silence", [0.3, 12.0])
+def test_other_music_is_free_of_the_tempo_that_was_held(silence: float) -> None:
+    fast, _ = tune(144.0, 10, lead=0.4)
+    other, true = tune(100.0, 12, lead=0.4)
+    sound = np.concatenate([fast, np.zeros(round(silence * RATE)), other])
+    beats = track(sound, doubting_tracker())
+    began = len(sound) / RATE - len(other) / RATE
+    assert any(abs(beat.tempo / 72.0 - 1.0) < 0.04 for beat in beats if beat.time < began)
+    late = [beat for beat in beats if began + 12.0 < beat.time < began + true[-1]]
+    assert len(late) > 10
+    assert all(abs(beat.tempo / 100.0 - 1.0) < 0.04 for beat in late)
