@@ -85,13 +85,37 @@ class PeakPicking:
         return Hearing(found, time.process_time() - before, next_due=extrapolated(found.times))
 
 
-def compare_filters(model: BeatModel, clips: Path, limit: int = CLIPS) -> Figures:
-    """Return the figures of the finished network with other filters, and without it, on `limit` clips a group."""
-    trackers: list[Contender] = [
-        Streaming("as shipped", tracker_of(model)),
-        Streaming("filter without the network's tempo", tracker_of(model, FilterSettings(tempo_weight=0.0))),
-        Streaming("filter without evidence of downbeats", tracker_of(model, FilterSettings(down_weight=0.0))),
-        Streaming("filter that never begins afresh", tracker_of(model, FilterSettings(renewal=math.inf))),
+class BarsAlone(Counting):
+    """Tells the beats of a bar apart, but never that there are twice too many."""
+
+    @property
+    def too_fast(self) -> bool:
+        """Never."""
+        return False
+
+
+def compare_filters(
+    model: BeatModel, clips: Path, counting: CountingModel | None = None, limit: int = CLIPS
+) -> Figures:
+    """Return the figures of the finished networks with parts left out or replaced, on `limit` clips a group."""
+
+    def with_filter(settings: FilterSettings) -> Callable[[], BeatTracker]:
+        return tracker_of(model, settings, counting)
+
+    trackers: list[Contender] = [Streaming("as shipped", with_filter(FilterSettings()))]
+    if counting is not None:
+
+        def bars_alone() -> BeatTracker:
+            return StreamingBeatTracker(lambda rate: NeuralFollower(rate, model), BarsAlone(counting))
+
+        trackers += [
+            Streaming("counting network tells the bar, never the tempo", bars_alone),
+            Streaming("without the counting network", tracker_of(model)),
+        ]
+    trackers += [
+        Streaming("filter without the network's tempo", with_filter(FilterSettings(tempo_weight=0.0))),
+        Streaming("filter without evidence of downbeats", with_filter(FilterSettings(down_weight=0.0))),
+        Streaming("filter that never begins afresh", with_filter(FilterSettings(renewal=math.inf))),
         PeakPicking(model),
         Streaming("classical front end, no network", StreamingBeatTracker),
     ]

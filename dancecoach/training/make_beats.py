@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dancecoach.errors import DancecoachError
-from dancecoach.perception.beat_model import MODEL, MODELS
+from dancecoach.perception.beat_model import MODEL, MODELS, BeatModel
+from dancecoach.perception.counting import CountingModel
 
 if TYPE_CHECKING:
     from dancecoach.bench.beat_peers import Contender
@@ -211,7 +212,6 @@ def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
 
 def _make_counting(plan: Plan, network: BeatNetwork, model: Path, validation: list[Excerpt], out: TextIO) -> None:
     """Train the counting network on excerpts that `network` has not learned, and write it with its card."""
-    from dancecoach.perception.beat_model import BeatModel
     from dancecoach.training.beat_data import SHARD, read_shards
     from dancecoach.training.card import write_counting_card
     from dancecoach.training.counting_network import export as export_counting
@@ -342,8 +342,7 @@ def _bench(plan: Plan, model: Path, out: TextIO) -> None:
     """Measure the model beside the classical tracker, the analysis ahead, and librosa where it is installed."""
     from dancecoach.bench.beat_peers import Streaming, contenders
     from dancecoach.bench.beats import run
-    from dancecoach.perception.beat_model import BeatModel, beat_model
-    from dancecoach.perception.counting import CountingModel
+    from dancecoach.perception.beat_model import beat_model
     from dancecoach.training.ablate_beats import tracker_of
 
     beat_model.cache_clear()  # the model that ships may have been made anew
@@ -352,22 +351,27 @@ def _bench(plan: Plan, model: Path, out: TextIO) -> None:
         others.append("ahead")
     else:
         print("The analysis ahead uses the model that ships and is not measured with another one.", file=out)
-    heard, path = BeatModel(model), plan.out / f"{COUNTING}.onnx"
-    counting = CountingModel(heard.tempi, path) if path.is_file() else None
-    trackers: list[Contender] = [Streaming("ours", tracker_of(heard, counting=counting))]
+    heard = BeatModel(model)
+    trackers: list[Contender] = [Streaming("ours", tracker_of(heard, counting=_counting_of(plan, heard)))]
     trackers += [tracker for tracker in contenders() if tracker.name in others]
     figures = run(plan.work / "test", trackers=trackers, out=out)
     _write(plan.work / "bench.json", {"model": digest(model), **figures, "folder": "test"})
 
 
+def _counting_of(plan: Plan, heard: BeatModel) -> CountingModel | None:
+    """Return the counting network that was made beside the beat network, if any."""
+    path = plan.out / f"{COUNTING}.onnx"
+    return CountingModel(heard.tempi, path) if path.is_file() else None
+
+
 def _ablate(plan: Plan, model: Path, out: TextIO) -> None:
-    from dancecoach.perception.beat_model import BeatModel
     from dancecoach.training.ablate_beats import CLIPS, Budget, compare_filters, compare_rooms
 
     assert plan.ablations is not None
     clips, network = plan.work / "test", BeatModel(model)
     print("Ablations: filters.", file=out, flush=True)
-    document: dict[str, Any] = {"model": digest(model), "clips": CLIPS, "filters": compare_filters(network, clips)}
+    filters = compare_filters(network, clips, _counting_of(plan, network))
+    document: dict[str, Any] = {"model": digest(model), "clips": CLIPS, "filters": filters}
     if plan.ablations > 0:
         print(f"Ablations: with and without rooms, {plan.ablations:g} min each.", file=out, flush=True)
         budget = Budget(plan.ablations, network.channels)
