@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from dancecoach.perception.bar_pointer import FASTEST, SLOWEST
 from dancecoach.perception.beat_model import beat_model
 from dancecoach.perception.classical_following import ClassicalFollower
-from dancecoach.perception.counting import Counting, both_say, counting_model
+from dancecoach.perception.counting import Counting, both_say, counting_of
 from dancecoach.perception.following import METRES, Estimate, Follower, Instant, Steered
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.perception.onsets import OnsetDetector, OnsetFrame
@@ -433,8 +433,7 @@ def default_tracker() -> StreamingBeatTracker:
     model = beat_model()
     if model is None:
         return StreamingBeatTracker()
-    counting = counting_model(tuple(float(each) for each in model.tempi))
-    fits = counting is not None and counting.channels == model.channels
+    counting = counting_of(model)
     return StreamingBeatTracker(
-        lambda sample_rate: NeuralFollower(sample_rate, model), Counting(counting) if counting and fits else None
+        lambda sample_rate: NeuralFollower(sample_rate, model), Counting(counting) if counting else None
     )

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.errors import ModelError
-from dancecoach.perception.beat_model import MODELS
+from dancecoach.perception.beat_model import MODELS, BeatModel
 from dancecoach.perception.following import METRES, Sound
 from dancecoach.perception.spectral_features import BANDS, FRAMES_PER_SECOND, LONG_BANDS, SHORT_BANDS
 from dancecoach.types import Floats
@@ -199,6 +199,12 @@ def counting_model(tempi: tuple[float, ...]) -> CountingModel | None:
     except ModelError as error:
         log.warning("%s The downbeats are counted without it.", error.problem)
         return None
+
+
+def counting_of(beats: BeatModel) -> CountingModel | None:
+    """Return the counting network that goes with a beat network; None where there is none, or it is of another."""
+    counting = counting_model(tuple(float(each) for each in beats.tempi))
+    return counting if counting is not None and counting.channels == beats.channels else None
 
 
 class Counting:

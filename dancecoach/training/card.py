@@ -118,8 +118,9 @@ _COUNTING = """
 A gated recurrent unit over beats (`perception/counting.py`) that hears, for each beat the tracker announces, what the
 beat network and the bands said on it, between it and the next, and at the quarters. A filter over the places in bars
 of four and three, trained together with it, turns that into probabilities. Multiplied with those of the tracker's own
-filter they are the evidence for the one; tempo and beats stay as they are. It belongs to `beats.onnx`, whose card
-says what the material is made of; it fits no other network.
+filter they are the evidence for the one. Where it has said for some beats that there are twice too many, surely
+(running mean above 0.8), every second one is left out from then on, until other music begins; what the dancer chose
+by key comes first. It belongs to `beats.onnx`, whose card says what the material is made of; it fits no other one.
 
 | size | SHA-256 |
 |---|---|
@@ -145,7 +146,11 @@ fast, off the beat). A third of the excerpts are two pieces in a row. Held out a
 
 - Bars of three are rare in the material, one beat in fifty.
 - Recordings' bars were labelled with the help of the beat network's own downbeats, so on them it learns little new.
-- It also says when the count is twice too fast; that is not acted on, for on recordings it is wrong too often.
+- It needs 5 to 30 s to be sure that a count is twice too fast. Of 59 times that it halved one on rendered clips, 44
+  gave the true tempo; 8 spoiled a right count of 117 to 160 BPM; at the others the count was wrong before, too. On
+  recordings whose tempo nobody but a network of ours has said, it halves 140 to 200 BPM in some: there the octave
+  agrees in 0.92 of them, without it in 0.97.
+- It says when the count is twice too slow, too, or off the beat; that is not acted on.
 """
 
 
