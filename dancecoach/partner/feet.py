@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dancecoach.partner.features import RATE
-from dancecoach.partner.skeleton import bent, reached
+from dancecoach.partner.skeleton import bent, norms, reached
 from dancecoach.types import JOINT_INDEX, Floats
 
 _HIPS, _KNEES, _ANKLES, _TOES = (
@@ -43,12 +43,12 @@ class Feet:
         """
         toes = body[_TOES]
         last = toes if self._last is None else self._last
-        speed = np.linalg.norm((toes - last)[:, [0, 2]], axis=1) * RATE
+        speed = norms((toes - last)[:, ::2]) * RATE
         self._last = toes.copy()
         for foot in range(2):
             low = toes[foot, 1] < _LOW
             if self._held[foot]:
-                gone = np.linalg.norm((self._places[foot] - toes[foot])[[0, 2]]) > _LET_GO
+                gone = norms((self._places[foot] - toes[foot])[::2]) > _LET_GO
                 if gone or toes[foot, 1] > _LOW + 0.03 or standing[foot] < _SURE - 0.2:
                     self._held[foot] = False
             elif low and standing[foot] > _SURE and speed[foot] < _SLOW:
@@ -58,21 +58,21 @@ class Feet:
         wanted[:, 1] = 0.0
         rate = np.where(self._held, 0.6, 1.0 - 0.5 ** (1.0 / (RATE * _HALF_LIFE)))[:, None]
         change = rate * (wanted - self._off)
-        length = np.linalg.norm(change, axis=1, keepdims=True)
+        length = norms(change)[:, None]
         self._off = self._off + change * np.minimum(1.0, _FASTEST / np.maximum(length, 1e-9))
         return self._moved(body), self._held.astype(np.float64)
 
     def _moved(self, body: Floats) -> Floats:
         below = np.maximum(-(body[_TOES][:, 1] - 0.01), 0.0)  # a toe under the floor is lifted to it
-        off = self._off + np.column_stack([np.zeros(2), below, np.zeros(2)])
+        off = self._off.copy()
+        off[:, 1] += below
         if np.abs(off).max() < 1e-4:
             return body
         moved = body.copy()
         ankles = body[_ANKLES]
         across = body[_HIPS[0]] - body[_HIPS[1]]
         forward = np.array([-across[2], 0.0, across[0]])
-        forward = np.tile(forward / max(float(np.linalg.norm(forward)), 1e-6), (2, 1))
-        side = bent(body[_HIPS], body[_KNEES], forward)
+        side = bent(body[_HIPS], body[_KNEES], forward / max(float(norms(forward)), 1e-6))
         moved[_KNEES], moved[_ANKLES] = reached(body[_HIPS], body[_KNEES], ankles, ankles + off, side)
         moved[_TOES] = body[_TOES] + (moved[_ANKLES] - ankles)
         return moved

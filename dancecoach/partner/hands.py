@@ -11,6 +11,10 @@ from dancecoach.types import HAND_PAIRS, JOINT_INDEX, Floats
 _SHOULDERS, _ELBOWS, _WRISTS = (
     [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right")] for name in ("shoulder", "elbow", "wrist")
 )
+# For each wrist of the follower the pairs it is in, and the leader's wrists of these.
+_PAIRS = [[number for number, (_, theirs) in enumerate(HAND_PAIRS) if theirs == wrist] for wrist in _WRISTS]
+_LEADERS = [[HAND_PAIRS[number][0] for number in pairs] for pairs in _PAIRS]
+_DOWN = np.array([0.0, -1.0, 0.0])
 _APART, _CLOSE = 0.16, 0.10  # m between two wrists whose hands hold each other, loosely and closely
 _CLEAR, _INTO = 0.075, -0.02  # m that an arm keeps from the leader's body; and when it touches
 _ARM = 0.035  # m, radius of a forearm
@@ -59,12 +63,11 @@ class Hands:
         own = body[_WRISTS]
         targets = _OWN * own + (1 - _OWN) * wrists
         apart = _APART + (_CLOSE - _APART) * touching
-        for hand, wrist in enumerate(_WRISTS):
-            pairs = [number for number, (_, theirs) in enumerate(HAND_PAIRS) if theirs == wrist]
+        for hand, (pairs, leaders) in enumerate(zip(_PAIRS, _LEADERS, strict=True)):
             # One hand cannot be in two places: the surer hold wins, without a leap between them.
             share = self._holds[pairs] ** 4 + 1e-9
             share /= share.sum()
-            place = share @ leader[[HAND_PAIRS[number][0] for number in pairs]]
+            place = share @ leader[leaders]
             strength = float(share @ self._holds[pairs])
             way = targets[hand] - place
             distance = max(float(norms(way)), 1e-6)
@@ -74,10 +77,9 @@ class Hands:
         change = _PULL * (targets - own - self._off)
         length = norms(change)[:, None]
         self._off = self._off + change * np.minimum(1.0, _FASTEST / np.maximum(length, 1e-9))
-        down = np.tile([0.0, -1.0, 0.0], (2, 1))
         moved = body.copy()
         targets = own + self._off
-        side = bent(body[_SHOULDERS], body[_ELBOWS], down)
+        side = bent(body[_SHOULDERS], body[_ELBOWS], _DOWN)
         along = unit(targets - body[_SHOULDERS])
         side = side - (side * along).sum(axis=1, keepdims=True) * along
         if self._sides is not None:

@@ -19,9 +19,11 @@ LEADER_HORIZONS = (2, 4, 6, 8, 10, 12)  # frames
 GHOST_HORIZONS = (20, 30, 42)  # frames: two to four counts at common tempi
 HOLD = 0.20  # m between two wrists: hands that are held
 POSE = 5 + 3 * (JOINT_COUNT - 1)  # root 3, sine and cosine of the facing, the other joints
-LOCAL = slice(5, POSE)
+ROOT, DIRECTION, LOCAL = slice(0, 3), slice(3, 5), slice(5, POSE)
+CONTACTS, SPEED = slice(POSE, POSE + 4), POSE + 4
 _STEP = POSE + 5  # contacts 4, logarithm of the speed
 _HELD = 6 + len(HAND_PAIRS) + 1  # wrists, holds, touch
+WRISTS, HOLDS, TOUCHES = slice(0, 6), slice(6, _HELD - 1), _HELD - 1
 TOUCH = 0.05  # m between a forearm's surface and the other's body: touching
 _ABOUT = 0.04  # m about that in which a touch goes from hardly to surely; a sharp edge is harder to learn
 _SPEED_FLOOR = 0.1  # m/s, so that the logarithm of a speed is bounded
@@ -41,21 +43,15 @@ WIDTH = (
 class Prediction:
     """One answer of a model, turned into the room.
 
-    `roots` (H, 3) m, `directions` (H, 2) sine and cosine of the heading (shorter than 1 where unsure), `locals_`
-    (H, 63) m joints 1…21 in the follower's heading about its root, `contacts` (H, 4) 0…1, `speeds` (H,) m/s mean of
-    the joints: each at `HORIZONS`. `wrists` (K, 2, 3) m, `holds` (K, 4) 0…1, `touches` (K,) 0…1 how surely a forearm
-    of either touches the other's body, at `HOLD_HORIZONS`. `leader` (N, 22, 3) m at `LEADER_HORIZONS`. `ghosts`
+    `poses` (H, 73), each at `HORIZONS`: `ROOT` m, `DIRECTION` sine and cosine of the heading (shorter than 1 where
+    unsure), `LOCAL` m joints 1…21 in the follower's heading about its root, `CONTACTS` 0…1, `SPEED` m/s mean of the
+    joints. `hands` (K, 11), at `HOLD_HORIZONS`: `WRISTS` m two places, `HOLDS` 0…1 which hands are held, `TOUCHES`
+    0…1 how surely a forearm of either touches the other's body. `leader` (N, 22, 3) m at `LEADER_HORIZONS`. `ghosts`
     (G, 68) as they were learned, at `GHOST_HORIZONS`.
     """
 
-    roots: Floats
-    directions: Floats
-    locals_: Floats
-    contacts: Floats
-    speeds: Floats
-    wrists: Floats
-    holds: Floats
-    touches: Floats
+    poses: Floats
+    hands: Floats
     leader: Floats
     ghosts: Floats
     heading: float
@@ -168,19 +164,18 @@ def understood(row: Floats, newest: Floats, before: Floats) -> Prediction:
     ahead, row = _cut(row, len(LEADER_HORIZONS), 3 * JOINT_COUNT)
     ghosts, row = _cut(row, len(GHOST_HORIZONS), POSE)
     sine, cosine = np.sin(heading), np.cos(heading)
-    directions = np.column_stack(
-        [steps[:, 3] * cosine + steps[:, 4] * sine, steps[:, 4] * cosine - steps[:, 3] * sine]
-    )
+    poses, hands = steps.copy(), held.copy()
+    poses[:, ROOT] = turned(steps[:, ROOT], heading) + origin
+    poses[:, 3] = steps[:, 3] * cosine + steps[:, 4] * sine
+    poses[:, 4] = steps[:, 4] * cosine - steps[:, 3] * sine
+    poses[:, CONTACTS] = np.clip(steps[:, CONTACTS], 0.0, 1.0)
+    poses[:, SPEED] = np.exp(np.clip(steps[:, SPEED], -3.0, 2.0)) - _SPEED_FLOOR
+    hands[:, WRISTS] = (turned(held[:, WRISTS].reshape(-1, 2, 3), heading) + origin).reshape(-1, 6)
+    hands[:, HOLDS] = np.clip(held[:, HOLDS], 0.0, 1.0)
     foreseen = np.array([damped(frames) for frames in LEADER_HORIZONS])[:, None, None] * (newest - before) + newest
     return Prediction(
-        roots=turned(steps[:, :3], heading) + origin,
-        directions=directions,
-        locals_=steps[:, LOCAL],
-        contacts=np.clip(steps[:, POSE : POSE + 4], 0.0, 1.0),
-        speeds=np.exp(np.clip(steps[:, POSE + 4], -3.0, 2.0)) - _SPEED_FLOOR,
-        wrists=turned(held[:, :6].reshape(-1, 2, 3), heading) + origin,
-        holds=np.clip(held[:, 6:-1], 0.0, 1.0),
-        touches=held[:, -1],
+        poses=poses,
+        hands=hands,
         leader=foreseen + turned(ahead.reshape(-1, JOINT_COUNT, 3), heading),
         ghosts=ghosts,
         heading=heading,

@@ -89,7 +89,7 @@ def reached(start: Floats, middle: Floats, end: Floats, target: Floats, side: Fl
 
 
 def bent(start: Floats, middle: Floats, usual: Floats) -> Floats:
-    """Return the side (L, 3) on which limbs bend; of a straight limb the `usual`, unit length.
+    """Return the side (L, 3) on which limbs bend; of a straight limb the `usual` (L, 3) or (3,), unit length.
 
     A nearly straight limb does not say which way it bends, so the usual side always has a little weight.
     """

@@ -15,7 +15,7 @@ from dancecoach.types import JOINT_INDEX, Floats
 _SHOULDERS, _ELBOWS, _WRISTS = (
     [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right")] for name in ("shoulder", "elbow", "wrist")
 )
-_DOWN = np.tile([0.0, -1.0, 0.0], (2, 1))
+_DOWN = np.array([0.0, -1.0, 0.0])
 _CLEAR, _INTO = 0.075, 0.025  # m between the surfaces of an arm that keeps clear, and of one that touches
 _REACH = 0.30  # m from which an arm comes to touch; from farther it would look like grabbing
 _ROUNDS = 3  # of moving the wrist and looking again

@@ -17,7 +17,7 @@ from dancecoach.partner.frames import heading_of, turned, wrapped
 from dancecoach.partner.hands import Hands
 from dancecoach.partner.leader import Leader
 from dancecoach.partner.model import STATE
-from dancecoach.partner.outputs import LEADER_HORIZONS, WIDTH, learned, understood
+from dancecoach.partner.outputs import DIRECTION, LEADER_HORIZONS, ROOT, WIDTH, WRISTS, learned, understood
 from dancecoach.partner.regression import fit, kernel
 from dancecoach.partner.skeleton import bent, bone_lengths, reached, towards, with_bones
 from dancecoach.partner.touch import Touch
@@ -107,10 +107,10 @@ def test_what_is_learned_is_understood_again() -> None:
     rows = learned(leader, follower)
     assert rows.shape == (len(leader), WIDTH)
     said = understood(rows[80], leader[80], leader[79])
-    assert np.allclose(said.roots[3], follower[86, 0])
-    assert np.arctan2(*said.directions[3]) == pytest.approx(float(heading_of(follower[86])))
+    assert np.allclose(said.poses[3, ROOT], follower[86, 0])
+    assert np.arctan2(*said.poses[3, DIRECTION]) == pytest.approx(float(heading_of(follower[86])))
     assert np.allclose(said.leader[LEADER_HORIZONS.index(6)], leader[86])
-    assert np.allclose(said.wrists[1], follower[82][[20, 21]])
+    assert np.allclose(said.hands[1, WRISTS].reshape(2, 3), follower[82][[20, 21]])
     assert np.allclose(said.ghost(30), follower[110])
 
 
