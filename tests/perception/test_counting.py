@@ -221,7 +221,8 @@ def test_a_count_that_is_surely_twice_too_fast_is_halved_and_stays_so() -> None:
 
 def test_what_would_be_too_slow_is_not_halved() -> None:
     sound, _ = tune(84.0, 8, lead=0.4)
-    assert all(abs(beat.tempo / 84.0 - 1.0) < 0.05 for beat in track(sound, doubting_tracker()) if beat.time > 4.0)
+    late = [beat for beat in track(sound, doubting_tracker()) if beat.time > 4.0]
+    assert len(late) > 20 and all(abs(beat.tempo / 84.0 - 1.0) < 0.05 for beat in late)
 
 
 @pytest.mark.parametrize("key", ["tempo", "one"])
@@ -238,7 +239,8 @@ def test_what_somebody_chose_is_not_halved(key: str) -> None:
     for place in range(early, len(sound) - 512, 512):
         block = sound[place : place + 512, None].astype(np.float32)
         beats += tracker.step(AudioBlock(place / RATE, place, block, RATE))
-    assert all(abs(beat.tempo / 144.0 - 1.0) < 0.04 for beat in beats if 6.0 < beat.time < true[-1])
+    late = [beat for beat in beats if 6.0 < beat.time < true[-1]]
+    assert len(late) > 20 and all(abs(beat.tempo / 144.0 - 1.0) < 0.04 for beat in late)
 
 
 @pytest.mark.parametrize("silence", [0.3, 12.0])
