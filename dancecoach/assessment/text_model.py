@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dancecoach.errors import DancecoachError, ModelError
+from dancecoach.networks import one_core_session
 from dancecoach.types import Floats
 
 MODELS = Path(__file__).resolve().parent.parent.parent / "models"
@@ -68,15 +69,10 @@ class TextModel:
     """
 
     def __init__(self, path: Path = MODEL) -> None:
-        import onnxruntime
-
         if not path.is_file():
             raise ModelError(f"The text encoder {path.name} is missing.", "Teach by examples alone, without a text.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = one_core_session(path)
             about = self._session.get_modelmeta().custom_metadata_map
             vocabulary = json.loads(about["vocabulary"])
             self.size = int(self._session.get_outputs()[0].shape[1])

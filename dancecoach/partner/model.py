@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dancecoach.errors import DancecoachError
+from dancecoach.networks import one_core_session
 from dancecoach.partner.features import HISTORY, RATE, UPPER, WHOLE
 from dancecoach.partner.frames import mirrored
 from dancecoach.partner.outputs import HORIZONS, LOCAL, POSE, WIDTH, learned, own_frame
@@ -167,20 +168,12 @@ class OnnxModel:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
         if not path.is_file():
             raise DancecoachError(f"The partner's model {path.name} is missing.", _REMEDY)
         if path.stat().st_size > _LARGEST_FILE:
             raise DancecoachError(f"The partner's model {path.name} is too large.", _REMEDY)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            # A step is far below a millisecond: the way to a graphics card and back would take longer.
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = one_core_session(path.read_bytes())
             described = dict(self._session.get_modelmeta().custom_metadata_map)
             self.style = _style_of(described)
             self._check()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.errors import ModelError
+from dancecoach.networks import one_core_session
 from dancecoach.perception.beat_filter import GRID, PLACES, Observations
 from dancecoach.perception.following import Sound
 from dancecoach.perception.spectral_features import FRAMES_PER_SECOND, Normaliser
@@ -58,17 +59,10 @@ class BeatModel:
     """
 
     def __init__(self, path: Path = MODEL) -> None:
-        # ONNX Runtime takes a fifth of a second to import; who needs no network does not wait for it.
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         if not path.is_file():
             raise ModelError(f"The beat network {path.name} is missing.", "Install dancecoach again.")
         try:
-            # A network this small is slower to send to a GPU than to compute.
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = one_core_session(path)
             about = self._session.get_modelmeta().custom_metadata_map
             dilations = np.array([int(each) for each in about["dilations"].split(",")])
             taps = int(about["taps"])

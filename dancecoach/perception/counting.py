@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancecoach.errors import ModelError
+from dancecoach.networks import one_core_session
 from dancecoach.perception.beat_model import MODELS, BeatModel
 from dancecoach.perception.following import METRES, Sound
 from dancecoach.perception.spectral_features import BANDS, FRAMES_PER_SECOND, LONG_BANDS, SHORT_BANDS
@@ -167,15 +168,10 @@ class CountingModel:
     """
 
     def __init__(self, tempi: Floats, path: Path = COUNTING) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         if not path.is_file():
             raise ModelError(f"The counting network {path.name} is missing.", "Install dancecoach again.")
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = one_core_session(path)
             about = self._session.get_modelmeta().custom_metadata_map
             self.follow = np.array([float(each) for each in about["follow"].split(",")]).reshape(KINDS, KINDS)
             self.begin = np.array([float(each) for each in about["begin"].split(",")]).reshape(KINDS)

@@ -404,7 +404,7 @@ def train(
             descriptions, renewed, steps, kinds, weights = _batch(chosen, rng)
             loss = loss_of(network(descriptions, renewed, steps, _NOISE), kinds, weights)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             for name, value in network.state_dict().items():
