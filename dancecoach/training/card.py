@@ -146,10 +146,8 @@ fast, off the beat). A third of the excerpts are two pieces in a row. Held out a
 
 - Bars of three are rare in the material, one beat in fifty.
 - Recordings' bars were labelled with the help of the beat network's own downbeats, so on them it learns little new.
-- It needs 5 to 30 s to be sure that a count is twice too fast. Of 59 times that it halved one on rendered clips, 44
-  gave the true tempo; 8 spoiled a right count of 117 to 160 BPM; at the others the count was wrong before, too. On
-  recordings whose tempo nobody but a network of ours has said, it halves 140 to 200 BPM in some: there the octave
-  agrees in 0.92 of them, without it in 0.97.
+- It needs some seconds to be sure that a count is twice too fast, and some counts that it halves were right. The
+  octave of recordings is what a network of ours took it for, so with them it cannot be told which.
 - It says when the count is twice too slow, too, or off the beat; that is not acted on.
 """
 
