@@ -1,5 +1,8 @@
 """Clock, hand-offs and settings."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from dancecoach.buffers import BoundedQueue, Latest, TimeRing
 from dancecoach.clock import ManualClock, SampleClock
 from dancecoach.config import Latency, Settings
 from dancecoach.errors import SettingsError
-from dancecoach.types import JOINT_NAMES, MIRROR_JOINTS, BeatGrid, cycle_of, downbeats_of
+from dancecoach.types import JOINT_NAMES, MIRROR_JOINTS, AudioBlock, BeatGrid, cycle_of, downbeats_of
 
 
 def test_the_sample_clock_turns_jitter_of_tens_of_milliseconds_into_about_one() -> None:
@@ -173,3 +176,24 @@ def test_the_partner_is_remembered_and_kept_to_what_is_known(tmp_path: Path) -> 
     assert config.load(path) == chosen
     path.write_text('version = 1\npartner_view = "from below"\npartner_role = "judge"\npartner_ghost = 9\n', "utf-8")
     assert config.load(path) == Settings()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_mono_is_the_mean_of_the_channels(channels: int) -> None:
+    samples = np.random.default_rng(channels).uniform(-1, 1, (512, channels)).astype(np.float32)
+    mono = AudioBlock(0.0, 0, samples, 44_100).mono
+    assert mono.shape == (512,)
+    assert mono.dtype == np.float32
+    assert np.allclose(mono, samples.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="with one core there is only one thread anyway")
+def test_linear_algebra_keeps_to_one_thread_whoever_loaded_numpy_first() -> None:
+    show = "print([each['num_threads'] for each in threadpoolctl.threadpool_info()])"
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    program = f"import numpy, threadpoolctl; {show}; import dancecoach; {show}"
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    before, after = told.stdout.split("\n")[:2]
+    assert before != after == "[1]"

@@ -289,7 +289,7 @@ class Calibration:
         rate, first = blocks[0].sample_rate, blocks[0].index
         samples = np.zeros(blocks[-1].index + len(blocks[-1].samples) - first, dtype=np.float32)
         for block in blocks:
-            samples[block.index - first : block.index - first + len(block.samples)] = block.samples.mean(axis=1)
+            samples[block.index - first : block.index - first + len(block.samples)] = block.mono
         found = measure.loud_onsets(samples, rate)
         starts = np.array([(block.index - first) / rate for block in blocks])
         which = np.clip(np.searchsorted(starts, found, side="right") - 1, 0, len(blocks) - 1)

@@ -56,7 +56,7 @@ class FilterSettings:
 GRID, LIMIT = 13, 6.0  # activations are told apart by their log odds, −6…6
 PLACES = 9
 # How far a state at each place takes part in a beat: the training target at that distance.
-_NEAR = np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+_NEAR = np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
 _PHASES = 48  # of a beat, in which its mode is looked for
 _NOTHING = 1e-4  # probability too small to say anything
 _BEAT_SHARE, _DOWN_SHARE = 0.3, 0.25  # of frames that are beats, of beats that are downbeats
@@ -82,12 +82,28 @@ def plain_observations() -> Observations:
     return Observations(np.log(_NEAR * on + (1 - _NEAR) * off), np.log(first))
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Neighbouring tempi: their `states` (S,), and of each the positions `to_next` beat, the interval and the phase.
+
+    `phase` counts in parts of a beat; `rows` (R,) is where each row begins.
+    """
+
+    states: NDArray[np.intp]
+    to_next: Array
+    intervals: Array
+    phase: NDArray[np.intp]
+    rows: NDArray[np.intp]
+
+
 class BeatFilter:
     """Forward filter over metre, beat, tempo and phase; times count from the newest frame's own instant."""
 
     def __init__(self, settings: FilterSettings | None = None, observations: Observations | None = None) -> None:
         self.settings = chosen = settings or FilterSettings()
-        self._observations = observations or plain_observations()
+        seen = observations or plain_observations()
+        self._beat_table = (chosen.beat_weight * seen.beat).astype(np.float32)
+        self._bar_table = (chosen.down_weight * seen.bar).astype(np.float32)
         shortest, longest = round(60 * STATES_PER_SECOND / FASTEST), round(60 * STATES_PER_SECOND / SLOWEST)
         middle = round(0.6 * STATES_PER_SECOND)
         # Slow tempi need no finer steps than fast ones do, in proportion.
@@ -122,12 +138,16 @@ class BeatFilter:
         pairs = np.stack([np.where(self._metre[row] == METRES.index(4), backbeat, even), even], axis=1)
         self._pairs, self.pattern_cell = np.unique(pairs, axis=0, return_inverse=True)
         self.pattern_cell = self.pattern_cell.ravel()
+        # A frame's second half and the frame itself are weighed at once.
+        both = np.stack([self.pattern_cell, self.cell], axis=1)
+        self._joint, self._joint_cell = np.unique(both, axis=0, return_inverse=True)
+        self._joint_cell = self._joint_cell.ravel()
         self.column_of = np.repeat(np.tile(np.arange(columns), self.rows), lengths)
         self._column_in_row = np.repeat(np.arange(columns), self.intervals)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         self._preferred: Array | None = None  # (intervals,)
         self._held: Array | None = None  # (intervals,), until other music begins
-        self._windows: dict[tuple[int, int], tuple[NDArray[np.intp], Array, Array, NDArray[np.intp]]] = {}
+        self._windows: dict[tuple[int, int], _Window] = {}
         self._start = self.initial
         self.reset()
 
@@ -177,13 +197,17 @@ class BeatFilter:
         heard: Sequence[Array] = ()
         if len(onsets) and weight > 0.0 and self.settings.onset_weight > 0.0:
             heard = np.exp(np.float32(weight) * self.onset_evidence(np.stack(onsets)))
-        for half in range(2):
-            self._advance()
-            if half < len(heard):
-                self._weigh(heard[half], self.pattern_cell)
+        self._advance()
+        if len(heard):
+            self._weigh(heard[0], self.pattern_cell)
+        self._advance()
         if weight > 0.0:
-            evidence = self.evidence_of(np.array([beat]), np.array([down]))[0]
-            self._weigh(np.exp(weight * evidence), self.cell)
+            table = np.exp(np.float32(weight) * self.evidence_at(beat, down))
+            if len(heard) > 1:
+                patterns, places = self._joint.T
+                self._weigh(heard[1].take(patterns) * table.take(places), self._joint_cell)
+            else:
+                self._weigh(table, self.cell)
             if tempo is not None:
                 # Rows have the same states: one row of factors does for all.
                 by_row = self.posterior.reshape(self.rows, -1)
@@ -228,15 +252,16 @@ class BeatFilter:
 
     def evidence_of(self, beat: Floats | Array, down: Floats | Array) -> Array:
         """Return the log likelihood (T, cells) of activations (T,): by place within the beat, and which beat."""
-        chosen, seen = self.settings, self._observations
-        # Minimum and maximum take a third of the time that `clip` does on a single frame.
-        beat = np.minimum(np.maximum(np.asarray(beat, dtype=np.float64), 1e-3), 1.0 - 1e-3)
-        share = np.minimum(np.maximum(np.asarray(down, dtype=np.float64) / beat, 1e-3), 1.0 - 1e-3)
-        places = chosen.beat_weight * _between(seen.beat, np.log(beat / (1 - beat)))  # (T, PLACES)
-        bars = chosen.down_weight * _between(seen.bar, np.log(share / (1 - share)))  # (T, 2)
+        return np.array([self.evidence_at(float(each), float(other)) for each, other in zip(beat, down, strict=True)])
+
+    def evidence_at(self, beat: float, down: float) -> Array:
+        """Return the log likelihood (cells,) of one frame's activations."""
+        beat = min(max(beat, 1e-3), 1.0 - 1e-3)
+        share = min(max(down / beat, 1e-3), 1.0 - 1e-3)
+        places = _between(self._beat_table, math.log(beat / (1.0 - beat)))
+        first, other = _between(self._bar_table, math.log(share / (1.0 - share))) * np.float32(beat)
         # Only frames on a beat can tell which beat it is.
-        about = (_NEAR * beat[:, None])[:, None, :] * bars[:, :, None]  # (T, 2, PLACES)
-        return np.asarray((places[:, None, :] + about).reshape(len(beat), -1), dtype=np.float32)
+        return np.concatenate([places + first * _NEAR, places + other * _NEAR])
 
     def estimate(self, interval: float | None = None, to_next: float = 0.0) -> Estimate:
         """Return where the beat is: the mode of the posterior, or what is near a given beat, by the mass around it.
@@ -255,34 +280,37 @@ class BeatFilter:
             centre = interval * STATES_PER_SECOND
         distance = np.abs(self.intervals - centre)
         columns = np.flatnonzero(distance <= max(0.06 * centre, float(distance.min())))
-        near, ahead, interval_of, row_of = self._window(int(columns[0]), int(columns[-1]))
-        weights = mass[near]
+        window = self._window(int(columns[0]), int(columns[-1]))
+        weights = mass.take(window.states)
         if interval is None:
-            place = (ahead * (_PHASES / interval_of)).astype(np.intp) % _PHASES
-            profile = np.bincount(place, weights, minlength=_PHASES)
-            profile = profile + 0.7 * (np.roll(profile, 1) + np.roll(profile, -1))
-            beat = (float(np.argmax(profile)) + 0.5) / _PHASES * centre
+            profile = np.bincount(window.phase, weights, minlength=_PHASES)
+            around = np.concatenate([profile[-1:], profile, profile[:1]])
+            profile += 0.7 * (around[:-2] + around[2:])
+            beat = (float(profile.argmax()) + 0.5) / _PHASES * centre
         else:
             beat = to_next * STATES_PER_SECOND
-        apart = (ahead - beat + centre / 2) % centre - centre / 2
+        apart = window.to_next - np.float32(beat)
+        apart -= np.float32(centre) * np.rint(apart * np.float32(1.0 / centre))
         kept = weights * (np.abs(apart) <= 0.07 * STATES_PER_SECOND)
         total = float(kept.sum())
         if total > _NOTHING:
             beat = (beat + float(kept @ apart) / total) % centre
-            centre = float(kept @ interval_of) / total
-        per_row = np.bincount(row_of, kept, minlength=self.rows)
+            centre = float(kept @ window.intervals) / total
+        per_row = np.add.reduceat(kept, window.rows)
         bars = np.zeros((len(METRES), max(METRES)))
         bars[self._metre, self._next_in_bar] = per_row
         return Estimate(centre / STATES_PER_SECOND, beat / STATES_PER_SECOND, min(total, 1.0), bars)
 
-    def _window(self, low: int, high: int) -> tuple[NDArray[np.intp], Array, Array, NDArray[np.intp]]:
+    def _window(self, low: int, high: int) -> _Window:
         """Return the states of the intervals from column `low` to `high`, with what is asked of them."""
         known = self._windows.get((low, high))
         if known is None:
-            # The neighbouring tempi of a row are contiguous states.
+            # The neighbouring tempi of a row are contiguous states, as many in each.
             rows = [np.arange(self.first[row, low], self.last[row, high] + 1) for row in range(self.rows)]
-            near = np.concatenate(rows)
-            known = (near, self._to_next[near], self._interval_of[near], self._row_of[near])
+            states = np.concatenate(rows)
+            to_next, intervals = self._to_next[states], self._interval_of[states]
+            phase = (to_next * (_PHASES / intervals)).astype(np.intp) % _PHASES
+            known = _Window(states, to_next, intervals, phase, np.arange(self.rows) * len(rows[0]))
             self._windows[low, high] = known
         return known
 
@@ -343,9 +371,8 @@ def place_of(position: NDArray[np.intp], interval: NDArray[np.intp]) -> NDArray[
     return np.asarray(np.where(distance <= 4, distance, between), dtype=np.intp)
 
 
-def _between(table: Floats, log_odds: Floats) -> Floats:
-    """Return rows of `table` (GRID, C) interpolated at `log_odds` (T,)."""
-    place = np.minimum(np.maximum((log_odds + LIMIT) / (2 * LIMIT) * (GRID - 1), 0.0), GRID - 1.0)
-    low = np.minimum(place.astype(np.intp), GRID - 2)
-    share = (place - low)[:, None]
-    return np.asarray((1 - share) * table[low] + share * table[low + 1])
+def _between(table: Array, log_odds: float) -> Array:
+    """Return the row of `table` (GRID, C) interpolated at `log_odds`."""
+    place = min(max((log_odds + LIMIT) / (2 * LIMIT) * (GRID - 1), 0.0), GRID - 1.0)
+    low = min(int(place), GRID - 2)
+    return np.asarray(table[low] + np.float32(place - low) * (table[low + 1] - table[low]))

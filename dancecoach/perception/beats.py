@@ -151,7 +151,7 @@ class StreamingBeatTracker:
 
     def step(self, block: AudioBlock) -> list[Beat]:
         """Hear `block`, return the beats announced by it, times in the clock of the blocks."""
-        samples = block.samples.mean(axis=1) if block.samples.ndim == 2 else block.samples
+        samples = block.mono
         if self._onsets is None or self._onsets.sample_rate != block.sample_rate:
             self.reset()
             self._onsets = OnsetDetector(block.sample_rate)
@@ -166,7 +166,7 @@ class StreamingBeatTracker:
             self._first += lost - bridged
         self._index = block.index + len(block.samples)
         self._shift = block.time - (block.index - self._first) / block.sample_rate
-        onsets = self._onsets.step(samples.astype(np.float64))
+        onsets = self._onsets.step(samples)
         frames: list[OnsetFrame | Instant] = [*onsets, *self._follower.step(samples, onsets)]
         announced = []
         # In the order of what had to be heard for them, whatever the blocks.
