@@ -50,7 +50,7 @@ class FilterSettings:
     tempo_weight: float = 0.45
     onset_weight: float = 0.4
     eagerness: float = 3.0
-    renewal: float = 0.06
+    renewal: float = 0.025
 
 
 GRID, LIMIT = 13, 6.0  # activations are told apart by their log odds, −6…6
@@ -174,6 +174,11 @@ class BeatFilter:
         A filter that begins afresh is free, so that it may take over with other music; None sets this one free.
         """
         self._held = self._about(interval) if interval is not None and self._preferred is None else None
+
+    @property
+    def held(self) -> bool:
+        """Whether the tempo is held for this music."""
+        return self._held is not None
 
     def _about(self, interval: float) -> Array:
         """Return (intervals,) weights that leave those within half an octave of `interval` s."""

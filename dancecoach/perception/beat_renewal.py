@@ -23,10 +23,11 @@ from dancecoach.types import Floats
 _SHORT, _LONG = 0.7, 6.0  # s over which the latest frames and the usual ones are averaged
 _HEARD = 3.0  # s of music before anything is usual
 _LEAD_MEMORY = 1.5  # s
-_LEAD = 0.5  # sum over that memory by which the new filter must be better
+_LEAD = 0.4  # sum over that memory by which the new filter must be better
 _YOUNGEST, _OLDEST = 1.0, 5.0  # s of music for which the new filter listens
 _LOST = 2.0  # s after which one that is behind gives up, when frames are foretold as usual again
 _REST = 2.0  # s until the next attempt after a success
+_SAME_TEMPO, _SAME_BEAT = 0.06, 0.06  # share of the interval and s within which two filters agree
 _STEP = 1.0 / FRAMES_PER_SECOND
 
 
@@ -84,6 +85,10 @@ class Renewal:
         self._age += _STEP
         self._lead += lead - _STEP / _LEAD_MEMORY * self._lead
         if self._age >= _YOUNGEST and self._lead > _LEAD:
+            if followed.held and same_beats(followed, self._candidate):
+                # It has found the tempo again from which the count was halved.
+                self._candidate, self._resting = None, _REST
+                return None
             followed.posterior = self._candidate.posterior
             age = self._age
             self.forget()
@@ -92,3 +97,13 @@ class Renewal:
         if self._age > _OLDEST or (self._age > _LOST and drop < 0.0 and self._lead < 0.0):
             self._candidate = None
         return None
+
+
+def same_beats(followed: BeatFilter, other: BeatFilter) -> bool:
+    """Return whether two filters believe in the same beats, or one in every second beat of the other."""
+    one, two = followed.estimate(), other.estimate()
+    slow, fast = (one, two) if one.interval > two.interval else (two, one)
+    if abs(slow.interval / (fast.interval * round(slow.interval / fast.interval)) - 1.0) > _SAME_TEMPO:
+        return False
+    away = (slow.to_next - fast.to_next + 0.5 * fast.interval) % fast.interval - 0.5 * fast.interval
+    return abs(away) < _SAME_BEAT

@@ -9,8 +9,9 @@ import pytest
 
 from dancecoach.bench.beat_metrics import relock_time
 from dancecoach.bench.tune import RATE, tune
-from dancecoach.perception.beat_filter import FilterSettings
+from dancecoach.perception.beat_filter import BeatFilter, FilterSettings
 from dancecoach.perception.beat_model import BeatModel
+from dancecoach.perception.beat_renewal import same_beats
 from dancecoach.perception.beats import StreamingBeatTracker
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.types import AudioBlock
@@ -45,3 +46,24 @@ def test_a_song_after_another_is_counted_sooner_than_without(before: float, afte
 def test_music_that_goes_on_is_left_alone() -> None:
     samples, _ = tune(112.0, 12)
     assert np.array_equal(heard(samples), heard(samples, NEVER))
+
+
+@pytest.mark.parametrize(
+    ("interval", "to_next", "same"),
+    [
+        (0.5, 0.3, True),
+        (1.0, 0.3, True),
+        (1.0, 0.8, True),
+        (0.5, 0.05, False),
+        (0.75, 0.3, False),
+        (0.58, 0.3, False),
+    ],
+)
+def test_every_second_beat_is_the_same_music_and_other_beats_are_not(
+    interval: float, to_next: float, same: bool
+) -> None:
+    followed, other = BeatFilter(), BeatFilter()
+    followed.pull(0.5, 0.3)
+    other.pull(interval, to_next)
+    assert same_beats(followed, other) is same
+    assert same_beats(other, followed) is same
