@@ -135,13 +135,12 @@ class BeatFilter:
         row = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         even = Patterns.cells(1, np.zeros(len(row), dtype=np.intp), position, interval_of)
         backbeat = Patterns.cells(0, self.place_in_bar[row], position, interval_of)
-        pairs = np.stack([np.where(self._metre[row] == METRES.index(4), backbeat, even), even], axis=1)
-        self._pairs, self.pattern_cell = np.unique(pairs, axis=0, return_inverse=True)
-        self.pattern_cell = self.pattern_cell.ravel()
+        first, cells = np.where(self._metre[row] == METRES.index(4), backbeat, even), 1 + int(even.max())
+        pairs, self.pattern_cell = np.unique(first * cells + even, return_inverse=True)
+        self._pairs = np.stack(np.divmod(pairs, cells), axis=1)
         # A frame's second half and the frame itself are weighed at once.
-        both = np.stack([self.pattern_cell, self.cell], axis=1)
-        self._joint, self._joint_cell = np.unique(both, axis=0, return_inverse=True)
-        self._joint_cell = self._joint_cell.ravel()
+        joint, self._joint_cell = np.unique(self.pattern_cell * (2 * PLACES) + self.cell, return_inverse=True)
+        self._joint_pattern, self._joint_place = np.divmod(joint, 2 * PLACES)
         self.column_of = np.repeat(np.tile(np.arange(columns), self.rows), lengths)
         self._column_in_row = np.repeat(np.arange(columns), self.intervals)
         self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
@@ -209,8 +208,8 @@ class BeatFilter:
         if weight > 0.0:
             table = np.exp(np.float32(weight) * self.evidence_at(beat, down))
             if len(heard) > 1:
-                patterns, places = self._joint.T
-                self._weigh(heard[1].take(patterns) * table.take(places), self._joint_cell)
+                joint = heard[1].take(self._joint_pattern) * table.take(self._joint_place)
+                self._weigh(joint, self._joint_cell)
             else:
                 self._weigh(table, self.cell)
             if tempo is not None:
