@@ -143,7 +143,6 @@ class BeatFilter:
         self._joint_pattern, self._joint_place = np.divmod(joint, 2 * PLACES)
         self.column_of = np.repeat(np.tile(np.arange(columns), self.rows), lengths)
         self._column_in_row = np.repeat(np.arange(columns), self.intervals)
-        self._row_of = np.repeat(np.repeat(np.arange(self.rows), columns), lengths)
         self._preferred: Array | None = None  # (intervals,)
         self._held: Array | None = None  # (intervals,), until other music begins
         self._windows: dict[tuple[int, int], _Window] = {}

@@ -103,7 +103,8 @@ def same_beats(followed: BeatFilter, other: BeatFilter) -> bool:
     """Return whether two filters believe in the same beats, or one in every second beat of the other."""
     one, two = followed.estimate(), other.estimate()
     slow, fast = (one, two) if one.interval > two.interval else (two, one)
-    if abs(slow.interval / (fast.interval * round(slow.interval / fast.interval)) - 1.0) > _SAME_TEMPO:
+    times = round(slow.interval / fast.interval)
+    if times > 2 or abs(slow.interval / (times * fast.interval) - 1.0) > _SAME_TEMPO:
         return False
     away = (slow.to_next - fast.to_next + 0.5 * fast.interval) % fast.interval - 0.5 * fast.interval
     return abs(away) < _SAME_BEAT

@@ -57,6 +57,7 @@ def test_music_that_goes_on_is_left_alone() -> None:
         (0.5, 0.05, False),
         (0.75, 0.3, False),
         (0.58, 0.3, False),
+        (1.05, 0.05, False),
     ],
 )
 def test_every_second_beat_is_the_same_music_and_other_beats_are_not(
