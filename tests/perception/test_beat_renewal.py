@@ -11,7 +11,7 @@ from dancecoach.bench.beat_metrics import relock_time
 from dancecoach.bench.tune import RATE, tune
 from dancecoach.perception.beat_filter import BeatFilter, FilterSettings
 from dancecoach.perception.beat_model import BeatModel
-from dancecoach.perception.beat_renewal import same_beats
+from dancecoach.perception.beat_renewal import Renewal, same_beats
 from dancecoach.perception.beats import StreamingBeatTracker
 from dancecoach.perception.neural_following import NeuralFollower
 from dancecoach.types import AudioBlock
@@ -68,3 +68,17 @@ def test_every_second_beat_is_the_same_music_and_other_beats_are_not(
     other.pull(interval, to_next)
     assert same_beats(followed, other) is same
     assert same_beats(other, followed) is same
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_count_that_was_halved_is_not_taken_over_by_its_old_tempo(held: bool) -> None:
+    followed, other, renewal = BeatFilter(), BeatFilter(), Renewal(2.0)
+    followed.pull(1.0, 0.6)
+    other.pull(0.5, 0.1)
+    if held:
+        followed.hold(1.0)
+    renewal._candidate, renewal._age, renewal._lead = other, 3.0, 5.0
+    foretold = followed.step(0.1, 0.05, None)
+    taken_over = renewal.step(followed, foretold, 0.1, 0.05, None, 1.0) is not None
+    assert taken_over is not held
+    assert followed.estimate().interval == pytest.approx(1.0 if held else 0.5, abs=0.03)
