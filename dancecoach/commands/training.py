@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     beats.add_argument("--work", type=Path, required=True, metavar="DIR", help="folder for everything in between")
     beats.add_argument("--out", type=Path, metavar="DIR", help="folder of model and card, default where they ship")
     beats.add_argument("--excerpts", type=int, default=1900, metavar="N", help="of 40 s to train on, default 1900")
-    beats.add_argument("--minutes", type=float, default=75.0, metavar="M", help="of training, default 75")
+    beats.add_argument("--minutes", type=float, default=120.0, metavar="M", help="of training, default 120")
     beats.add_argument(
         "--music", type=Path, metavar="DIR", help="recordings to train with afterwards, at any depth of the folder"
     )

@@ -2,9 +2,10 @@
 
 WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, course of training), `made.json` (what
 the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). With a folder of
-recordings, it also holds `recorded/` (their bands) and the weights of earlier parts of the training:
-`beats-rendered.pt`, which labels the recordings, `beats-recorded.pt`, by which they are labelled anew, and
-`beats-relabelled.pt`; `beats.pt` is then the mean of the latter two.
+recordings, it also holds `recorded/` (their bands). Parts of the training leave their weights, too:
+`beats-rendered.pt`, which labels the recordings, `beats-recorded.pt`, by which they are labelled anew,
+`beats-relabelled.pt`, `beats-known.pt`, the mean of the latter two, and from it `beats-in-a-row-1.pt` and `-2.pt`,
+which have learned that music changes; `beats.pt` is the mean of these two.
 Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so that no
 card mixes two models up.
 """
@@ -39,9 +40,10 @@ _MODULES = {"torch": "torch", "mido": "mido", "fluidsynth": "pyfluidsynth", "onn
 _MODULES_OF_BENCH = {"mir_eval": "mir_eval"}
 _PEERS = ("librosa",)
 _RENDERED, _RECORDED, _RELABELLED = "beats-rendered", "beats-recorded", "beats-relabelled"  # parts of the training
-_PARTS = (_RENDERED, _RECORDED, _RELABELLED)
+_KNOWN, _IN_A_ROW = "beats-known", ("beats-in-a-row-1", "beats-in-a-row-2")
 # Recordings are few: each counts several times among the rendered excerpts. A lower rate keeps what is known.
 _REPEATS, _LATER_RATE = 4, 2.5e-3
+_LAST_SHARE, _LAST_RATE, _TWO = 0.35, 1.5e-3, 0.3  # share of the minutes with pieces in a row, and of crops that are
 _VALIDATION_RECORDINGS = 12
 
 
@@ -51,7 +53,7 @@ class Plan:
 
     `data` folder of corpora; `work` folder for everything in between; `out` folder of the model and its card;
     `excerpts` to train on; `minutes` of training with `threads`; `music` folder of recordings to train with in the
-    last `music_minutes` of them, None for none; `held_out` excerpts for validation and for test;
+    last `music_minutes` of them but for a third, None for none; `held_out` excerpts for validation and for test;
     `clips` of each test group, None for the usual; `ablations` minutes of training for each network compared (0: only
     the filters are compared), None for no ablations; on how many more excerpts the `counting` network is trained, for
     `counting_minutes`, 0 to leave it as it is; `weights` to use instead of training; `card_only` to write the
@@ -63,7 +65,7 @@ class Plan:
     work: Path
     out: Path = MODELS
     excerpts: int = 1900
-    minutes: float = 75.0
+    minutes: float = 120.0
     music: Path | None = None
     music_minutes: float = 30.0
     threads: int | None = None
@@ -146,9 +148,10 @@ def _check(plan: Plan) -> None:
 def _check_music(plan: Plan, music: Path) -> None:
     if not music.is_dir():
         raise DancecoachError(f"There is no folder {music}.", "Give --music a folder with recordings in it.")
-    if plan.weights is None and not 0 < plan.music_minutes < plan.minutes:
+    if plan.weights is None and not 0 < plan.music_minutes < (1 - _LAST_SHARE) * plan.minutes:
         raise DancecoachError(
-            "The minutes with recordings are a part of all minutes.", "Give fewer --music-minutes or more --minutes."
+            f"The minutes with recordings are a part of the first {1 - _LAST_SHARE:.0%} of all minutes.",
+            "Give fewer --music-minutes or more --minutes.",
         )
 
 
@@ -158,8 +161,8 @@ def _training_of(plan: Plan) -> list[dict[str, Any]]:
         return [_read(path) for path in plan.training]
     if plan.weights is not None:
         return [_read(plan.weights.with_suffix(".json"))]
-    stages = (NAME,) if plan.music is None else _PARTS
-    return [_read(plan.work / f"{stage}.json") for stage in stages]
+    first = (_RENDERED,) if plan.music is None else (_RENDERED, _RECORDED, _RELABELLED)
+    return [_read(plan.work / f"{part}.json") for part in (*first, *_IN_A_ROW)]
 
 
 def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
@@ -268,33 +271,49 @@ def _excerpts(plan: Plan, split: Split) -> list[Excerpt]:
 
 
 def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
-    """Train on rendered excerpts, then with recordings where there are any."""
+    """Train on rendered excerpts, then with recordings where there are any, then with pieces in a row."""
     from dancecoach.training.ablate_beats import batch_frames
     from dancecoach.training.beat_network import CHANNELS
     from dancecoach.training.train_beats import Recipe, mean_of, train
 
     excerpts = _excerpts(plan, "train")
-    minutes = plan.minutes - (plan.music_minutes if plan.music is not None else 0.0)
+    last = _LAST_SHARE * plan.minutes
+    minutes = plan.minutes - last - (plan.music_minutes if plan.music is not None else 0.0)
     print(f"Training on {len(excerpts)} excerpts for {minutes:g} min.", file=out, flush=True)
     frames = batch_frames(len(excerpts))
     recipe = Recipe(minutes=minutes, frames=frames, channels=plan.channels or CHANNELS)
-    if plan.music is None:
-        return train(excerpts, validation, recipe, plan.work / f"{NAME}.pt")
     start = plan.work / f"{_RENDERED}.pt"
     networks = [train(excerpts, validation, recipe, start)]
-    # The labels are made anew once a better network can hear where the first one was wrong.
-    for seed, name in enumerate(_PARTS[1:], start=recipe.seed + 1):
-        recorded = _recorded(plan, plan.music, networks, out)
-        later = replace(recipe, minutes=plan.music_minutes / 2, rate=_LATER_RATE, seed=seed)
-        print(f"Training with {len(recorded.train)} recordings for {later.minutes:g} min.", file=out, flush=True)
+    if plan.music is not None:
+        # The labels are made anew once a better network can hear where the first one was wrong.
+        for seed, name in enumerate((_RECORDED, _RELABELLED), start=recipe.seed + 1):
+            recorded = _recorded(plan, plan.music, networks, out)
+            later = replace(recipe, minutes=plan.music_minutes / 2, rate=_LATER_RATE, seed=seed)
+            print(f"Training with {len(recorded.train)} recordings for {later.minutes:g} min.", file=out, flush=True)
+            weights = plan.work / f"{name}.pt"
+            material = excerpts + _REPEATS * recorded.train
+            known = validation + recorded.held_out[:_VALIDATION_RECORDINGS]
+            networks.append(train(material, known, later, weights, start=start))
+            _note(weights, recordings=recorded.about, averaged="the mean of parts 2 and 3 begins parts 4 and 5")
+            start = weights
+        start = plan.work / f"{_KNOWN}.pt"
+        mean_of(networks[1:], start)
+    else:
+        material, known = excerpts, validation
+    in_a_row = []
+    for seed, name in enumerate(_IN_A_ROW, start=recipe.seed + 3):
+        later = replace(recipe, minutes=last / 2, rate=_LAST_RATE, seed=seed, in_a_row=_TWO)
+        print(f"Training with pieces in a row for {later.minutes:g} min.", file=out, flush=True)
         weights = plan.work / f"{name}.pt"
-        material = excerpts + _REPEATS * recorded.train
-        known = validation + recorded.held_out[:_VALIDATION_RECORDINGS]
-        networks.append(train(material, known, later, weights, start=start))
-        document = weights.with_suffix(".json")
-        _write(document, {**_read(document), "recordings": recorded.about, "averaged": "the mean of parts 2 and 3"})
-        start = weights
-    return mean_of(networks[1:], plan.work / f"{NAME}.pt")
+        in_a_row.append(train(material, known, later, weights, start=start))
+        _note(weights, averaged="the mean of the last two parts, each trained from the same weights")
+    return mean_of(in_a_row, plan.work / f"{NAME}.pt")
+
+
+def _note(weights: Path, **facts: Any) -> None:
+    """Add to what the trainer wrote about `weights`."""
+    document = weights.with_suffix(".json")
+    _write(document, {**_read(document), **facts})
 
 
 def _held_out_recordings(plan: Plan, network: BeatNetwork, out: TextIO) -> list[Excerpt]:

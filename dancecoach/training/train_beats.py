@@ -35,17 +35,24 @@ from dancecoach.training.beat_network import (
 from dancecoach.types import Floats
 
 _log = logging.getLogger(__name__)
+Array = NDArray[np.float32]
 # Short crops first: more of them fit into a minute; long ones teach what to remember.
 _SHORT_CROP, _LONG_CROP, _SHORT_SHARE = 500, 1500, 0.3  # frames, frames, share of the time
 _TEMPO_WEIGHT, _MUSIC_WEIGHT = 0.05, 0.15
 _STRETCHED, _STRETCH = 0.5, 0.15  # share of crops played faster or slower, and by how much at most (logarithm)
 _NOISE_FRAMES = 40_000  # of noise that is drawn once and cut from
+_FIRST_PART = (0.23, 0.7)  # of a crop that is two pieces in a row
+_SILENT, _LONGEST_GAP, _SILENCE = 0.3, 200, -10.0  # share with a gap between them, its frames, its log magnitude
+_LEVELS = 0.4  # by how much the second is louder or softer, standard deviation of the log magnitude
 _UNKNOWN = -1  # tempo class, or downbeat, where none can be told
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train: `minutes` of work, `rooms` whether the views in a room are used, `causal` or not."""
+    """How to train: `minutes` of work, `rooms` whether the views in a room are used, `causal` or not.
+
+    `in_a_row` is the share of long crops that are two pieces in a row: they teach to forget what was before.
+    """
 
     minutes: float = 60.0
     frames: int = 16_000  # in a batch
@@ -54,6 +61,7 @@ class Recipe:
     causal: bool = True
     channels: int = CHANNELS
     seed: int = 1
+    in_a_row: float = 0.0
 
 
 def targets(
@@ -117,15 +125,12 @@ class Batches:
                     torch.from_numpy(np.stack(tempo)),
                 )
 
-    def _one(self, index: int, crop: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        rng, excerpt = self._rng, self._excerpts[index]
-        view = int(rng.integers(len(excerpt.views))) if self._recipe.rooms else 0
-        length = excerpt.views.shape[1]
-        speed = 1.0
-        if rng.random() < _STRETCHED and len(excerpt.beats):
-            speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / crop)
-        start = int(rng.integers(0, length - math.ceil(crop * speed) + 1))
-        bands = played(excerpt.views[view], start, crop, speed)
+    def _one(self, index: int, crop: int) -> tuple[Array, Array, NDArray[np.int64]]:
+        rng = self._rng
+        if crop == _LONG_CROP and rng.random() < self._recipe.in_a_row:
+            bands, wanted, tempo = self._two(index, int(rng.integers(len(self._excerpts))), crop)
+        else:
+            bands, wanted, tempo = self._cut(index, crop)
         if self._foreign and rng.random() < 0.15:
             other = self._foreign[int(rng.integers(len(self._foreign)))].views
             begin = int(rng.integers(0, other.shape[1] - crop + 1))
@@ -140,7 +145,32 @@ class Batches:
             width = int(rng.integers(2, 12))
             for offset in (0, BANDS):
                 features[:, offset + low : offset + min(low + width, SHORT_BANDS)] = 0.0
-        return features, *targets(excerpt, start, crop, speed)
+        return features, wanted, tempo
+
+    def _cut(self, index: int, frames: int) -> tuple[Array, Array, NDArray[np.int64]]:
+        """Return bands (T, 88), activations and tempo classes of a piece of an excerpt, at a random speed."""
+        rng, excerpt = self._rng, self._excerpts[index]
+        view = int(rng.integers(len(excerpt.views))) if self._recipe.rooms else 0
+        length = excerpt.views.shape[1]
+        speed = 1.0
+        if rng.random() < _STRETCHED and len(excerpt.beats):
+            speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / frames)
+        start = int(rng.integers(0, length - math.ceil(frames * speed) + 1))
+        return played(excerpt.views[view], start, frames, speed), *targets(excerpt, start, frames, speed)
+
+    def _two(self, old: int, new: int, crop: int) -> tuple[Array, Array, NDArray[np.int64]]:
+        """Return what `_cut` does of two excerpts in a row, some with silence between them."""
+        rng = self._rng
+        first = round(rng.uniform(*_FIRST_PART) * crop)
+        gap = int(rng.integers(min(_LONGEST_GAP, (crop - first) // 3))) if rng.random() < _SILENT else 0
+        before, after = self._cut(old, first), self._cut(new, crop - first - gap)
+        louder = np.float32(before[0].mean() - after[0].mean() + rng.normal(0, _LEVELS))
+        silence = (_SILENCE + rng.normal(0, 0.3, (gap, BANDS))).astype(np.float32)
+        return (
+            np.concatenate([before[0], silence, after[0] + louder]),
+            np.concatenate([before[1], np.zeros((gap, 3), dtype=np.float32), after[1]]),
+            np.concatenate([before[2], np.full(gap, _UNKNOWN), after[2]]),
+        )
 
 
 def played(view: NDArray[np.float16], start: int, frames: int, speed: float) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dancecoach.training import train_beats
 from dancecoach.training.beat_data import Excerpt
 from dancecoach.training.beat_network import DELAY, FASTEST, SLOWEST, TEMPI
 from dancecoach.training.train_beats import Batches, Recipe, targets
@@ -47,6 +48,43 @@ def test_bars_that_nobody_knows_are_not_taught() -> None:
 
 def test_crops_stay_inside_the_excerpt_at_any_speed() -> None:
     batches = Batches([excerpt(), excerpt(BEATS[:3]), excerpt(np.empty(0))], Recipe(frames=3000))
+    batches.crop = 1500
+    stream = iter(batches)
+    for _ in range(20):
+        features, wanted, tempo = next(stream)
+        assert features.shape == (2, 1500, 176)
+        assert wanted.shape == (2, 1500, 3)
+        assert tempo.shape == (2, 1500)
+        assert bool(features.isfinite().all())
+
+
+def test_after_a_change_the_new_piece_is_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One piece at 100 BPM, the other at 160, neither stretched nor coloured: what is wanted tells where it changes.
+    monkeypatch.setattr(train_beats, "_STRETCHED", 0.0)
+    fast = np.arange(0.3, 39.0, 60 / 160)
+    batches = Batches([excerpt(), excerpt(fast)], Recipe(frames=1500, in_a_row=1.0))
+    gaps = 0
+    for seed in range(20):
+        bands, wanted, tempo = batches._two(0, 1, 1500)
+        assert bands.shape == (1500, 88)
+        assert wanted.shape == (1500, 3)
+        heard = BPM[tempo[tempo >= 0]]
+        first = int(np.argmax(tempo == tempo[-1]))  # the first frame of the second piece
+        assert 0.23 * 1500 <= first <= 0.9 * 1500, seed
+        assert np.abs(np.log(heard[:300] / 100)).max() < 0.02
+        assert np.abs(np.log(heard[-300:] / 160)).max() < 0.02
+        silent = np.flatnonzero(tempo < 0)
+        gaps += len(silent) > 0
+        assert (bands[silent] < -8).all()
+        assert not wanted[silent].any()
+        found = peaks(wanted[:, 0])
+        assert np.median(np.diff(found[found < first])) == pytest.approx(30, abs=1)
+        assert np.median(np.diff(found[found > first])) == pytest.approx(18.75, abs=1)
+    assert 0 < gaps < 20
+
+
+def test_pieces_in_a_row_are_as_long_as_others() -> None:
+    batches = Batches([excerpt(), excerpt(BEATS[:3]), excerpt(np.empty(0))], Recipe(frames=3000, in_a_row=0.5))
     batches.crop = 1500
     stream = iter(batches)
     for _ in range(20):
