@@ -4,8 +4,8 @@ WORK holds `SPLIT-NNNNN.npz` (excerpts), `beats.pt` and `beats.json` (weights, c
 the card says of the training), `test/GROUP/` (clips), `bench.json` and `ablations.json` (figures). With a folder of
 recordings, it also holds `recorded/` (their bands). Parts of the training leave their weights, too:
 `beats-rendered.pt`, which labels the recordings, `beats-recorded.pt`, by which they are labelled anew,
-`beats-relabelled.pt`, `beats-known.pt`, the mean of the latter two, and from it `beats-in-a-row-1.pt` and `-2.pt`,
-which have learned that music changes; `beats.pt` is the mean of these two.
+`beats-relabelled.pt`, and `beats-known.pt`, the mean of the latter two; from it (else from the first) the last part
+goes on with pieces in a row and leaves `beats.pt`.
 Excerpts, bands and clips that are there are kept. Documents name the model they are about by its SHA-256, so that no
 card mixes two models up.
 """
@@ -40,10 +40,10 @@ _MODULES = {"torch": "torch", "mido": "mido", "fluidsynth": "pyfluidsynth", "onn
 _MODULES_OF_BENCH = {"mir_eval": "mir_eval"}
 _PEERS = ("librosa",)
 _RENDERED, _RECORDED, _RELABELLED = "beats-rendered", "beats-recorded", "beats-relabelled"  # parts of the training
-_KNOWN, _IN_A_ROW = "beats-known", ("beats-in-a-row-1", "beats-in-a-row-2")
+_KNOWN = "beats-known"
 # Recordings are few: each counts several times among the rendered excerpts. A lower rate keeps what is known.
 _REPEATS, _LATER_RATE = 4, 2.5e-3
-_LAST_SHARE, _LAST_RATE, _TWO = 0.35, 1.5e-3, 0.3  # share of the minutes with pieces in a row, and of crops that are
+_LAST_SHARE, _LAST_RATE, _TWO = 0.3, 1.5e-3, 0.35  # share of the minutes with pieces in a row, and of crops that are
 _VALIDATION_RECORDINGS = 12
 
 
@@ -162,7 +162,7 @@ def _training_of(plan: Plan) -> list[dict[str, Any]]:
     if plan.weights is not None:
         return [_read(plan.weights.with_suffix(".json"))]
     first = (_RENDERED,) if plan.music is None else (_RENDERED, _RECORDED, _RELABELLED)
-    return [_read(plan.work / f"{part}.json") for part in (*first, *_IN_A_ROW)]
+    return [_read(plan.work / f"{part}.json") for part in (*first, NAME)]
 
 
 def _make_model(plan: Plan, model: Path, out: TextIO) -> None:
@@ -294,26 +294,17 @@ def _train(plan: Plan, validation: list[Excerpt], out: TextIO) -> BeatNetwork:
             material = excerpts + _REPEATS * recorded.train
             known = validation + recorded.held_out[:_VALIDATION_RECORDINGS]
             networks.append(train(material, known, later, weights, start=start))
-            _note(weights, recordings=recorded.about, averaged="the mean of parts 2 and 3 begins parts 4 and 5")
+            document = weights.with_suffix(".json")
+            begun = "the last part began with the mean of the two before it"
+            _write(document, {**_read(document), "recordings": recorded.about, "averaged": begun})
             start = weights
         start = plan.work / f"{_KNOWN}.pt"
         mean_of(networks[1:], start)
     else:
         material, known = excerpts, validation
-    in_a_row = []
-    for seed, name in enumerate(_IN_A_ROW, start=recipe.seed + 3):
-        later = replace(recipe, minutes=last / 2, rate=_LAST_RATE, seed=seed, in_a_row=_TWO)
-        print(f"Training with pieces in a row for {later.minutes:g} min.", file=out, flush=True)
-        weights = plan.work / f"{name}.pt"
-        in_a_row.append(train(material, known, later, weights, start=start))
-        _note(weights, averaged="the mean of the last two parts, each trained from the same weights")
-    return mean_of(in_a_row, plan.work / f"{NAME}.pt")
-
-
-def _note(weights: Path, **facts: Any) -> None:
-    """Add to what the trainer wrote about `weights`."""
-    document = weights.with_suffix(".json")
-    _write(document, {**_read(document), **facts})
+    recipe = replace(recipe, minutes=last, rate=_LAST_RATE, seed=recipe.seed + 3, in_a_row=_TWO)
+    print(f"Training with pieces in a row for {last:g} min.", file=out, flush=True)
+    return train(material, known, recipe, plan.work / f"{NAME}.pt", start=start)
 
 
 def _held_out_recordings(plan: Plan, network: BeatNetwork, out: TextIO) -> list[Excerpt]:

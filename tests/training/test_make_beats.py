@@ -122,7 +122,7 @@ def test_one_command_makes_data_weights_figures_and_card(tiny: Plan, monkeypatch
     # What is rendered is kept; the weights may be used again, and the card be written alone.
     monkeypatch.setattr(beat_data.Maker, "make", lambda self, number: pytest.fail("rendered again"))
     monkeypatch.setattr(train_beats, "train", lambda *_: pytest.fail("trained again"))
-    weights = tiny.work / "beats-in-a-row-2.pt"
+    weights = tiny.work / "beats.pt"
     make(replace(tiny, weights=weights, command="dancecoach train beats --weights FILE"), said)
     parts = (weights.with_suffix(".json"),) * 2
     make(replace(tiny, card_only=True, training=parts, command=""), said)
