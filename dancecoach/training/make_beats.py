@@ -52,8 +52,8 @@ class Plan:
     """What to make.
 
     `data` folder of corpora; `work` folder for everything in between; `out` folder of the model and its card;
-    `excerpts` to train on; `minutes` of training with `threads`; `music` folder of recordings to train with in the
-    last `music_minutes` of them but for a third, None for none; `held_out` excerpts for validation and for test;
+    `excerpts` to train on; `minutes` of training with `threads`; `music` folder of recordings to train with in
+    `music_minutes` of them, None for none; `held_out` excerpts for validation and for test;
     `clips` of each test group, None for the usual; `ablations` minutes of training for each network compared (0: only
     the filters are compared), None for no ablations; on how many more excerpts the `counting` network is trained, for
     `counting_minutes`, 0 to leave it as it is; `weights` to use instead of training; `card_only` to write the
