@@ -23,6 +23,7 @@ from dancecoach.types import Floats, Image
 
 _WIDTH, _HEIGHT = 426, 480  # pixels of a panel
 _EYE = np.array([2.6, 1.9, 3.4])  # m from the middle of the couple
+_NEAR = 1.3  # m between two who fill the picture; from farther apart they are seen from farther off
 _FOCAL = 560.0  # pixels
 _PAPER, _GRID = (24, 26, 31), (52, 56, 64)
 _LEADER, _FOLLOWER = (110, 170, 250), (250, 165, 80)
@@ -77,27 +78,31 @@ def _write(path: Path, duet: Duet, followers: Mapping[str, Floats], seconds: flo
 
 
 def panel(leader: Floats, follower: Floats, title: str, time: float) -> Image:
-    """Return a picture (480, 426, 3) of a couple, bodies (22, 3) m each, seen from the side and above."""
+    """Return a picture (480, 426, 3) of a couple, bodies (22, 3) m each, seen from the side and above.
+
+    The couple is in its middle, however far apart the two are.
+    """
     image = np.full((_HEIGHT, _WIDTH, 3), _PAPER, dtype=np.uint8)
-    middle = leader[0] * (1.0, 0.0, 1.0)
+    middle = 0.5 * (leader[0] + follower[0]) * (1.0, 0.0, 1.0)
+    eye = _EYE * max(1.0, float(np.linalg.norm((leader[0] - follower[0])[[0, 2]])) / _NEAR)
     lines = np.arange(-2.0, 2.01, 0.5)
     snapped = np.round(middle / 0.5) * 0.5
     for line in lines:
         for ends in (((line, -2.0), (line, 2.0)), ((-2.0, line), (2.0, line))):
             points = np.array([[x, 0.0, z] for x, z in ends]) + snapped
-            places, _ = _projected(points, middle)
+            places, _ = _projected(points, middle, eye)
             cv2.line(image, _pixel(places[0]), _pixel(places[1]), _GRID, 1, cv2.LINE_AA)
     strokes = []
     for body, colour in ((leader, _LEADER), (follower, _FOLLOWER)):
-        places, depth = _projected(body, middle)
+        places, depth = _projected(body, middle, eye)
         for start, stop, radius in CAPSULES:
             away = float(depth[start] + depth[stop]) / 2
             strokes.append((away, places[start], places[stop], radius, colour))
         head = body[15] + (0.0, 0.06, 0.0)
-        crown, behind = _projected(head[None], middle)
+        crown, behind = _projected(head[None], middle, eye)
         strokes.append((float(behind[0]), crown[0], crown[0], 0.11, colour))
     for away, start, stop, radius, colour in sorted(strokes, key=lambda stroke: -stroke[0]):
-        light = float(np.clip(1.0 - _SHADE * (away - 3.6) / 2.5, 0.35, 1.0))
+        light = float(np.clip(1.0 - _SHADE * (away - 0.77 * np.linalg.norm(eye)) / 2.5, 0.35, 1.0))
         shade = [int(light * value) for value in colour]
         thickness = max(2, round(2 * radius * _FOCAL / away))
         cv2.line(image, _pixel(start), _pixel(stop), shade, thickness, cv2.LINE_AA)
@@ -107,14 +112,14 @@ def panel(leader: Floats, follower: Floats, title: str, time: float) -> Image:
     return image
 
 
-def _projected(points: Floats, middle: Floats) -> tuple[Floats, Floats]:
-    """Return places (N, 2) pixels and depths (N,) m of points (N, 3) m of the room."""
-    ahead = -_EYE + (0.0, 0.9, 0.0)
+def _projected(points: Floats, middle: Floats, eye: Floats) -> tuple[Floats, Floats]:
+    """Return places (N, 2) pixels and depths (N,) m of points (N, 3) m of the room; `eye` (3,) m from the middle."""
+    ahead = -eye + (0.0, 0.9, 0.0)
     ahead = ahead / np.linalg.norm(ahead)
     right = np.cross(ahead, (0.0, 1.0, 0.0))
     right = right / np.linalg.norm(right)
     up = np.cross(right, ahead)
-    seen = points - (middle + _EYE)
+    seen = points - (middle + eye)
     depth = np.maximum(seen @ ahead, 0.2)
     return np.column_stack(
         [_WIDTH / 2 + _FOCAL * (seen @ right) / depth, _HEIGHT / 2 - _FOCAL * (seen @ up) / depth]
