@@ -28,7 +28,7 @@ _FOCAL = 560.0  # pixels
 _PAPER, _GRID = (24, 26, 31), (52, 56, 64)
 _LEADER, _FOLLOWER = (110, 170, 250), (250, 165, 80)
 _LONGEST = 20.0  # s
-_SHADE = 0.55  # of the colour of what is far
+_LIT, _SHADE = 0.77, 0.55  # of the way to the middle, what is nearer is not shaded; of the colour of what is far
 
 
 def film(folder: Path, path: Path, folds: int = 5, take: str | None = None, seconds: float = _LONGEST) -> None:
@@ -102,7 +102,7 @@ def panel(leader: Floats, follower: Floats, title: str, time: float) -> Image:
         crown, behind = _projected(head[None], middle, eye)
         strokes.append((float(behind[0]), crown[0], crown[0], 0.11, colour))
     for away, start, stop, radius, colour in sorted(strokes, key=lambda stroke: -stroke[0]):
-        light = float(np.clip(1.0 - _SHADE * (away - 0.77 * np.linalg.norm(eye)) / 2.5, 0.35, 1.0))
+        light = float(np.clip(1.0 - _SHADE * (away - _LIT * np.linalg.norm(eye)) / 2.5, 0.35, 1.0))
         shade = [int(light * value) for value in colour]
         thickness = max(2, round(2 * radius * _FOCAL / away))
         cv2.line(image, _pixel(start), _pixel(stop), shade, thickness, cv2.LINE_AA)

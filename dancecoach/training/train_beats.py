@@ -43,7 +43,7 @@ _STRETCHED, _STRETCH = 0.5, 0.15  # share of crops played faster or slower, and 
 _NOISE_FRAMES = 40_000  # of noise that is drawn once and cut from
 _FIRST_PART = (0.23, 0.7)  # of a crop that is two pieces in a row
 _SILENT, _LONGEST_GAP, _SILENCE = 0.3, 200, -10.0  # share with a gap between them, its frames, its log magnitude
-_LEVELS = 0.4  # by how much the second is louder or softer, standard deviation of the log magnitude
+_LEVELS = 0.3  # by how much the second is louder or softer, standard deviation of the log magnitude
 _UNKNOWN = -1  # tempo class, or downbeat, where none can be told
 
 
@@ -151,11 +151,7 @@ class Batches:
         """Return bands (T, 88), activations and tempo classes of a piece of an excerpt, at a random speed."""
         rng, excerpt = self._rng, self._excerpts[index]
         view = int(rng.integers(len(excerpt.views))) if self._recipe.rooms else 0
-        length = excerpt.views.shape[1]
-        speed = 1.0
-        if rng.random() < _STRETCHED and len(excerpt.beats):
-            speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / frames)
-        start = int(rng.integers(0, length - math.ceil(frames * speed) + 1))
+        start, speed = random_crop(excerpt, frames, rng)
         return played(excerpt.views[view], start, frames, speed), *targets(excerpt, start, frames, speed)
 
     def _two(self, old: int, new: int, crop: int) -> tuple[Array, Array, NDArray[np.int64]]:
@@ -164,13 +160,27 @@ class Batches:
         first = round(rng.uniform(*_FIRST_PART) * crop)
         gap = int(rng.integers(min(_LONGEST_GAP, (crop - first) // 3))) if rng.random() < _SILENT else 0
         before, after = self._cut(old, first), self._cut(new, crop - first - gap)
-        louder = np.float32(before[0].mean() - after[0].mean() + rng.normal(0, _LEVELS))
-        silence = (_SILENCE + rng.normal(0, 0.3, (gap, BANDS))).astype(np.float32)
         return (
-            np.concatenate([before[0], silence, after[0] + louder]),
+            in_a_row(before[0], after[0], gap, rng),
             np.concatenate([before[1], np.zeros((gap, 3), dtype=np.float32), after[1]]),
             np.concatenate([before[2], np.full(gap, _UNKNOWN), after[2]]),
         )
+
+
+def random_crop(excerpt: Excerpt, frames: int, rng: np.random.Generator) -> tuple[int, float]:
+    """Return the first frame, and the speed, of a random piece that lasts `frames` frames when it is played."""
+    length = excerpt.views.shape[1]
+    speed = 1.0
+    if rng.random() < _STRETCHED and len(excerpt.beats):
+        speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / frames)
+    return int(rng.integers(0, length - math.ceil(frames * speed) + 1)), speed
+
+
+def in_a_row(old: Array, new: Array, gap: int, rng: np.random.Generator) -> Array:
+    """Return bands (T, 88) of two pieces about as loud, with `gap` frames of silence between them."""
+    louder = np.float32(old.mean() - new.mean() + rng.normal(0, _LEVELS))
+    silence = (_SILENCE + rng.normal(0, 0.3, (gap, BANDS))).astype(np.float32)
+    return np.concatenate([old, silence, new + louder])
 
 
 def played(view: NDArray[np.float16], start: int, frames: int, speed: float) -> NDArray[np.float32]:

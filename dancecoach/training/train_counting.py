@@ -27,7 +27,7 @@ from dancecoach.perception.spectral_features import BANDS, FRAMES_PER_SECOND, SH
 from dancecoach.training.beat_data import Excerpt
 from dancecoach.training.beat_network import BeatNetwork
 from dancecoach.training.counting_network import CountingNetwork
-from dancecoach.training.train_beats import coloured, heard_by, played
+from dancecoach.training.train_beats import coloured, heard_by, in_a_row, played, random_crop
 from dancecoach.types import Floats
 
 UNKNOWN, RIGHT = -1, -2  # kinds of beats of which nothing, or only that they are right, is known
@@ -35,9 +35,7 @@ _SECONDS = 38.0  # of a programme
 _SPLICED, _GAP = 0.35, 0.4  # share of programmes of two pieces; share of these with a gap between them
 _FIRST_PART = (8.0, 20.0)  # s
 _LONGEST_GAP = 4.0  # s
-_STRETCHED, _STRETCH = 0.5, 0.15  # share of pieces played faster or slower, and by how much at most (logarithm)
 _FROM_THE_START = 0.35  # share of crops that begin with the piece
-_SILENCE = -10.0  # log magnitude of a gap
 _NOISE_FRAMES = 40_000
 _TOLD = {"followed": 1.0, "right": 0.7, "twice": 0.35, "half": 0.3, "off": 0.3}  # weights of kinds of sequences
 _JITTER = (0.002, 0.014)  # s, standard deviation of beats made from true ones
@@ -97,10 +95,7 @@ class Programmes:
     def _crop(self, excerpt: Excerpt, seconds: float) -> Programme:
         rng, length = self._rng, excerpt.views.shape[1]
         frames = min(round(seconds * FRAMES_PER_SECOND), length - 2)
-        speed = 1.0
-        if rng.random() < _STRETCHED:
-            speed = min(float(np.exp(rng.uniform(-_STRETCH, _STRETCH))), (length - 2) / frames)
-        start = int(rng.integers(0, length - math.ceil(frames * speed) + 1))
+        start, speed = random_crop(excerpt, frames, rng)
         if rng.random() < _FROM_THE_START:
             start = 0
         bands = played(excerpt.views[int(rng.integers(len(excerpt.views)))], start, frames, speed)
@@ -120,11 +115,9 @@ class Programmes:
         old = self._crop(first, rng.uniform(*_FIRST_PART))
         new = self._crop(second, _FIRST_PART[1])
         frames = round(rng.uniform(0.2, _LONGEST_GAP) * FRAMES_PER_SECOND) if rng.random() < _GAP else 0
-        gap = (_SILENCE + rng.normal(0, 0.3, (frames, BANDS))).astype(np.float32)
-        level = np.float32(old.bands.mean() - new.bands.mean() + rng.normal(0, 0.3))
         begin = (len(old.bands) + frames) / FRAMES_PER_SECOND
         return Programme(
-            np.concatenate([old.bands, gap, new.bands + level]),
+            in_a_row(old.bands, new.bands, frames, rng),
             np.concatenate([old.beats, new.beats + begin]),
             np.concatenate([old.bars, new.bars]),
             np.concatenate([old.sizes, new.sizes]),
